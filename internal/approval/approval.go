@@ -1,0 +1,99 @@
+// Package approval says who agreed to what. A request binds people to one digest; a grant is the right to run the plan
+// with that digest once, and only this package can make one. It knows digests and user IDs, not what a plan does.
+package approval
+
+import (
+	"errors"
+	"time"
+)
+
+// State is where a request stands.
+type State string
+
+// The states of a request. Pending is the only one that people can decide on; the others are final except Approved, which is Used once.
+const (
+	Pending   State = "pending"
+	Approved  State = "approved"
+	Rejected  State = "rejected"
+	Withdrawn State = "withdrawn"
+	Expired   State = "expired"
+	Voided    State = "voided" // plan or world changed: what people agreed to no longer exists
+	Used      State = "used"   // a run holds or held the grant
+)
+
+// Errors a caller decides on; each is said to the person who pressed.
+var (
+	ErrNotFound     = errors.New("no such request")
+	ErrSelf         = errors.New("requester may not approve")
+	ErrTwice        = errors.New("already decided by this person")
+	ErrExpired      = errors.New("request has expired")
+	ErrNotPending   = errors.New("request is no longer pending")
+	ErrDigest       = errors.New("digest differs from the one requested")
+	ErrNotRequester = errors.New("only the requester may withdraw")
+	ErrNotApproved  = errors.New("request is not approved")
+	ErrUsed         = errors.New("approval was used already")
+	ErrDuplicate    = errors.New("the same plan is already waiting for approval")
+	ErrPolicy       = errors.New("policy does not allow this person to decide")
+)
+
+// Recipe is how to compile the plan again: the plan itself is never read back from storage.
+type Recipe struct {
+	Runbook string            `json:"runbook"` // runbook name
+	SHA256  string            `json:"sha256"`  // of its Markdown
+	Section string            `json:"section"` // section ID
+	Option  int               `json:"option"`  // 0 when the section has no alternatives, else from 1
+	Inputs  map[string]string `json:"inputs,omitempty"`
+}
+
+// Request asks people to agree to a digest.
+type Request struct {
+	ID        string     `json:"id"` // "REQ-17"
+	Incident  string     `json:"incident"`
+	Recipe    Recipe     `json:"recipe"`
+	Digest    string     `json:"digest"`
+	Title     string     `json:"title"`
+	Risk      string     `json:"risk"`
+	Requester string     `json:"requester"` // Slack user ID; "" when the bot proposes
+	Reason    string     `json:"reason,omitempty"`
+	Needed    int        `json:"needed"` // approvals needed besides the requester; at least 1, at least 2 when the bot proposes
+	State     State      `json:"state"`
+	Decisions []Decision `json:"decisions,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	Run       string     `json:"run,omitempty"` // the run that used the grant
+}
+
+// Verdict is a person's answer.
+type Verdict string
+
+// The two answers.
+const (
+	Approve Verdict = "approve"
+	Reject  Verdict = "reject"
+)
+
+// Decision is one person's answer to one digest.
+type Decision struct {
+	User    string    `json:"user"` // Slack user ID
+	Verdict Verdict   `json:"verdict"`
+	Digest  string    `json:"digest"` // what the person saw
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// Grant is the right to run the plan with one digest once. Only Store.Claim makes one.
+type Grant struct {
+	request string
+	digest  string
+	run     string
+}
+
+// Covers reports whether the grant is for the plan with this digest. The zero Grant covers nothing.
+func (g Grant) Covers(digest string) bool { return g.digest != "" && g.digest == digest }
+
+// Request is the ID of the request the grant came from.
+func (g Grant) Request() string { return g.request }
+
+// Run is the run that holds the grant.
+func (g Grant) Run() string { return g.run }

@@ -1,0 +1,125 @@
+// Package commands is what a person may ask: `/cdc …` words and buttons arrive here as the same Command, and leave as a
+// Reply. It knows neither Slack types nor Redis; package slack draws replies, package remediation does the work.
+package commands
+
+import (
+	"time"
+
+	"cdcbot/internal/connect"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/remediation"
+	"cdcbot/internal/timeline"
+)
+
+// User is who asks: a Slack user ID and the name to show.
+type User struct {
+	ID   string
+	Name string
+}
+
+// Command is one thing a person asked for, by words or by pressing. Exactly one of Text and Verb is set:
+// Text are the words after /cdc, Verb names a button's meaning.
+type Command struct {
+	User     User
+	Channel  string // where it was asked
+	Thread   string // thread timestamp when it was asked in one
+	Text     string
+	Verb     Verb
+	Incident string            // buttons: which incident
+	Request  string            // buttons: which request
+	Run      string            // buttons: which run
+	Step     int               // buttons: which step of the run, from 1
+	Section  string            // buttons: which runbook section
+	Option   int               // buttons: which option, 0 or from 1
+	Digest   string            // buttons: the digest the person saw
+	Format   string            // export: "md", "json" or "csv"
+	Reason   string            // typed in a modal
+	Inputs   map[string]string // typed in a modal
+}
+
+// Verb is what a button means.
+type Verb string
+
+// The verbs of buttons.
+const (
+	VerbFix         Verb = "fix"         // ask for a plan: Incident, Section, Option, Inputs, Reason
+	VerbApprove     Verb = "approve"     // Request, Digest
+	VerbReject      Verb = "reject"      // Request, Digest, Reason
+	VerbWithdraw    Verb = "withdraw"    // Request
+	VerbShowPlan    Verb = "plan"        // Request: the whole plan
+	VerbCancel      Verb = "cancel"      // Run
+	VerbDone        Verb = "done"        // Run, Step: a manual step is done
+	VerbAcknowledge Verb = "acknowledge" // Incident
+	VerbDiagnose    Verb = "diagnose"    // Incident: look again
+	VerbExport      Verb = "export"      // Incident, Format
+	VerbNote        Verb = "note"        // Incident, Reason is the note
+	VerbClose       Verb = "close"       // Incident
+	VerbStatus      Verb = "status"      // the status table
+)
+
+// Reply is the personal answer. What changes state is told in the thread by the corridor itself, so a reply may be only
+// a short sentence. Text is plain text, never markup. At most one of the bodies is set.
+type Reply struct {
+	Text      string
+	Error     bool // the person must do something else; Text says what
+	Status    *Status
+	Incidents []incident.Incident
+	Incident  *remediation.View
+	Help      []HelpLine
+	Timeline  []timeline.Event
+	Plan      *remediation.Asked // a plan to read in a modal
+	Ask       *Question          // a modal to fill before the command can go on
+	File      *remediation.File
+	Suggest   []string // commands to try next, such as "/cdc status postgres-sink-connector"
+}
+
+// Question is a modal that must be filled: when it is submitted, Then comes back with Reason or Inputs set.
+type Question struct {
+	Title  string // ≤ 24 characters
+	Submit string // ≤ 24 characters
+	Intro  string
+	Fields []Field
+	Then   Command
+}
+
+// Field is one blank of a Question. Name "reason" fills Command.Reason, any other name Command.Inputs[Name].
+type Field struct {
+	Name      string
+	Label     string
+	Hint      string
+	Value     string
+	Multiline bool
+	Optional  bool
+	MaxLength int
+}
+
+// HelpLine is one command in the help.
+type HelpLine struct {
+	Usage   string // "/cdc restart <connector> [reason]"
+	Text    string
+	Example string
+}
+
+// Status is a table of connectors, failing first.
+type Status struct {
+	Clusters []ClusterStatus
+	At       time.Time
+	Filter   string // the connector asked for; "" for all
+}
+
+// ClusterStatus is one Connect cluster. Err is set when it could not be read.
+type ClusterStatus struct {
+	Pipeline string
+	Cluster  string
+	Version  string
+	Err      string
+	Rows     []ConnectorRow
+}
+
+// ConnectorRow is one connector with what is known about it.
+type ConnectorRow struct {
+	Status   connect.Status
+	Incident string // the open incident it belongs to
+	Since    time.Time
+	Owner    string
+}

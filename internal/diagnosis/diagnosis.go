@@ -1,0 +1,119 @@
+// Package diagnosis says what an incident means: evidence is gathered with deadlines by the Collector (all the I/O there
+// is), and Diagnose, a pure function, ranks causes from it with what speaks for and against each. Unknown is an answer.
+package diagnosis
+
+import (
+	"time"
+
+	"cdcbot/internal/connect"
+)
+
+// Slug names a class of causes; the same words are used on cards, in JSON, in metrics and in runbook mapping.
+type Slug string
+
+// The classes of causes.
+const (
+	DatabaseConnection  Slug = "database_connection"
+	Authentication      Slug = "authentication"
+	SchemaRegistry      Slug = "schema_registry"
+	TableSchemaMismatch Slug = "table_schema_mismatch"
+	ToleranceExceeded   Slug = "tolerance_exceeded"
+	WorkerFailure       Slug = "worker_failure"
+	KafkaBroker         Slug = "kafka_broker"
+	SourcePositionLost  Slug = "source_position_lost"
+	ConfigError         Slug = "config_error"
+	Unknown             Slug = "unknown"
+	None                Slug = "none"
+)
+
+// Subject is one connector of a pipeline as Connect shows it at the time of looking.
+type Subject struct {
+	Cluster   string
+	Connector string
+	Status    connect.Status    // zero when it could not be read; then StatusErr tells why
+	Config    map[string]string // secrets masked
+	StatusErr string
+	Suspect   bool   // the alert names it, or it is unhealthy
+	First     string // first trace since healthy when a later one has overwritten it; "" otherwise
+}
+
+// Probe is one look at one system.
+type Probe struct {
+	Name   string // "postgres", "connect/warehouse", "registry", …
+	Source string // what was asked, such as "SELECT 1"
+	OK     bool
+	Text   string // one line: what was seen, or why it failed
+	Took   time.Duration
+	At     time.Time
+}
+
+// Pattern is a text from the runbook that argues for one of its causes.
+type Pattern struct {
+	Text    string // matched with case folded; <placeholders> match anything
+	Hint    string
+	Section string // runbook section ID; "" for a common error pattern
+}
+
+// Section is a runbook cause that a diagnosis may lead to.
+type Section struct {
+	ID    string
+	Title string
+}
+
+// Evidence is everything that was looked at. It holds no secrets.
+type Evidence struct {
+	At       time.Time
+	Subjects []Subject
+	Probes   []Probe
+	Patterns []Pattern
+	Sections []Section
+}
+
+// Remark is one piece of evidence for or against a cause, with where it came from and when it was seen.
+type Remark struct {
+	Text   string    `json:"text"`
+	Source string    `json:"source"`
+	At     time.Time `json:"at"`
+}
+
+// Cause is one explanation, ranked.
+type Cause struct {
+	Slug       Slug     `json:"slug"`
+	Title      string   `json:"title"`
+	Confidence float64  `json:"confidence"` // 0 to 1
+	For        []Remark `json:"for"`
+	Against    []Remark `json:"against,omitempty"`
+	Connectors []string `json:"connectors"`
+	Section    string   `json:"section,omitempty"` // runbook section that answers it
+	Retriable  bool     `json:"retriable"`         // would a plain restart help
+	Why        string   `json:"why"`               // why a restart would or would not help
+}
+
+// Diagnosis is what the evidence means. Causes are ranked, most likely first, and never empty.
+type Diagnosis struct {
+	At       time.Time `json:"at"`
+	Headline string    `json:"headline"` // one line: what broke and why, ≤ 150 characters
+	Causes   []Cause   `json:"causes"`
+	Probes   []Probe   `json:"probes"`
+	Excerpt  string    `json:"excerpt,omitempty"` // the few trace lines that matter
+	Trace    string    `json:"trace,omitempty"`   // whole trace of the first failed task
+	// Healthy connectors and the failed ones, for the card's table.
+	Subjects []Line `json:"subjects"`
+}
+
+// Line is one connector in the card's table.
+type Line struct {
+	Connector string `json:"connector"`
+	State     string `json:"state"`
+	Tasks     int    `json:"tasks"`
+	Failed    []int  `json:"failed,omitempty"`
+	Worker    string `json:"worker,omitempty"`
+}
+
+// Top is the most likely cause.
+func (d Diagnosis) Top() Cause {
+	if len(d.Causes) == 0 {
+		return Cause{Slug: Unknown, Title: "Unknown"}
+	}
+	return d.Causes[0]
+}
