@@ -1,0 +1,189 @@
+// Package config reads the bot's settings: one YAML file, every key overridable from the environment, every secret also
+// from a file. Reading checks everything at once, and each complaint names the key, the value and what was expected.
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is everything the bot can be told. Struct tags are the truth: key is the YAML key, default the value when the
+// key is absent, expect what a complaint says was expected, and secret marks a key that also has a "<key>_file".
+type Config struct {
+	Listen    string              `key:"listen" default:"127.0.0.1:8080" check:"hostport"`
+	Log       Log                 `key:"log"`
+	Redis     Redis               `key:"redis"`
+	Slack     Slack               `key:"slack"`
+	Alerts    Alerts              `key:"alerts"`
+	Watch     Watch               `key:"watch"`
+	Runbooks  Runbooks            `key:"runbooks"`
+	Approval  Approval            `key:"approval"`
+	Incident  Incident            `key:"incident"`
+	Execution Execution           `key:"execution"`
+	Diagnosis Diagnosis           `key:"diagnosis"`
+	Pipelines map[string]Pipeline `key:"pipelines"`
+}
+
+// Log says how much is logged and in which form.
+type Log struct {
+	Level  string `key:"level" default:"info" oneof:"debug info warn error"`
+	Format string `key:"format" default:"json" oneof:"json console"`
+}
+
+// Redis is where all state lives.
+type Redis struct {
+	URL      string `key:"url" default:"redis://127.0.0.1:6379/0" check:"redis"`
+	Password string `key:"password" secret:"true"`
+}
+
+// Slack is the workspace. Tokens are the bot token (xoxb-…) and the app-level token (xapp-…) with connections:write.
+type Slack struct {
+	BotToken    string `key:"bot_token" secret:"true" prefix:"xoxb-"`
+	AppToken    string `key:"app_token" secret:"true" prefix:"xapp-"`
+	Channel     string `key:"channel"`
+	APIURL      string `key:"api_url" check:"url"`
+	Connections int    `key:"connections" default:"2" min:"1" max:"10"`
+}
+
+// Alerts is the webhook that Alertmanager calls.
+type Alerts struct {
+	Token    string `key:"token" secret:"true"`
+	Username string `key:"username"`
+	Password string `key:"password" secret:"true"`
+	Labels   Labels `key:"labels"`
+}
+
+// Labels are the names of the alert labels that say what an alert is about.
+type Labels struct {
+	Connector string `key:"connector" default:"connector"`
+	Task      string `key:"task" default:"task"`
+	Cluster   string `key:"cluster" default:"cluster"`
+	Pipeline  string `key:"pipeline" default:"pipeline"`
+}
+
+// Watch is the bot's own poll of every Connect cluster. A threshold of 0 takes the runbook's own.
+type Watch struct {
+	Enabled   bool          `key:"enabled" default:"true"`
+	Every     time.Duration `key:"every" default:"10s" min:"1s"`
+	Threshold time.Duration `key:"threshold" default:"0s" min:"0s"`
+	Alert     string        `key:"alert" default:"KafkaConnectTaskFailure"`
+}
+
+// Runbooks says where the Markdown is. Without a folder the runbooks that ship are used.
+type Runbooks struct {
+	Dir string `key:"dir"`
+}
+
+// Approval is the policy: who may decide, how many, how long.
+type Approval struct {
+	TTL       time.Duration `key:"ttl" default:"30m" min:"1m"`
+	Approvers []string      `key:"approvers"`
+	Group     string        `key:"group"`
+	High      int           `key:"high_risk_approvals" default:"2" min:"1" max:"5"`
+}
+
+// Incident says how long a mitigated incident is watched before it counts as resolved.
+type Incident struct {
+	QuietPeriod time.Duration `key:"quiet_period" default:"30m" min:"1s"`
+}
+
+// Execution bounds runs and their verification.
+type Execution struct {
+	Settle  time.Duration `key:"settle" default:"10s" min:"0s"`
+	Verify  time.Duration `key:"verify_timeout" default:"2m" min:"1s"`
+	Workers int           `key:"workers" default:"10" min:"1" max:"100"`
+}
+
+// Diagnosis bounds how long evidence is gathered.
+type Diagnosis struct {
+	Probe  time.Duration `key:"probe_timeout" default:"2s" min:"100ms"`
+	Budget time.Duration `key:"budget" default:"5s" min:"100ms"`
+}
+
+// Pipeline is one CDC pipeline: a Connect cluster, the connectors on it that belong together, and the databases around them.
+type Pipeline struct {
+	Channel    string   `key:"channel"`
+	Connectors []string `key:"connectors"`
+	Connect    Connect  `key:"connect"`
+	Postgres   Postgres `key:"postgres"`
+}
+
+// Connect is one Kafka Connect cluster. Aliases are other host:port spellings that runbooks use for it.
+type Connect struct {
+	URL      string        `key:"url" check:"url" required:"true"`
+	Aliases  []string      `key:"aliases"`
+	Username string        `key:"username"`
+	Password string        `key:"password" secret:"true"`
+	Token    string        `key:"token" secret:"true"`
+	CAFile   string        `key:"ca_file" check:"file"`
+	Timeout  time.Duration `key:"timeout" default:"10s" min:"100ms"`
+}
+
+// Postgres is the sink database. Progress tables are counted to prove that records arrive again.
+type Postgres struct {
+	URL      string   `key:"url" check:"postgres"`
+	Password string   `key:"password" secret:"true"`
+	Progress []string `key:"progress_tables"`
+}
+
+// Secrets lists every secret value that was loaded, for redaction.
+func (c *Config) Secrets() []string {
+	values := []string{c.Redis.Password, c.Slack.BotToken, c.Slack.AppToken, c.Alerts.Token, c.Alerts.Password}
+	values = append(values, urlPassword(c.Redis.URL))
+	for _, p := range c.Pipelines {
+		values = append(values, p.Connect.Password, p.Connect.Token, p.Postgres.Password, urlPassword(p.Postgres.URL), urlPassword(p.Connect.URL))
+	}
+	values = slices.DeleteFunc(values, func(s string) bool { return s == "" })
+	slices.Sort(values)
+	return slices.Compact(values)
+}
+
+// Names lists the pipelines, sorted.
+func (c *Config) Names() []string {
+	names := make([]string, 0, len(c.Pipelines))
+	for name := range c.Pipelines {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func urlPassword(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return password
+}
+
+// Problem is one complaint about one key.
+type Problem struct {
+	Key    string // "approval.ttl"
+	Value  string // as given; "••••••" for a secret
+	Expect string
+	From   string // "file", "environment" or "default"
+}
+
+func (p Problem) String() string {
+	if p.Value == "" {
+		return fmt.Sprintf("%s: missing; expected %s", p.Key, p.Expect)
+	}
+	return fmt.Sprintf("%s: %q (from %s); expected %s", p.Key, p.Value, p.From, p.Expect)
+}
+
+// Error lists every problem of a configuration at once.
+type Error struct {
+	Problems []Problem
+}
+
+func (e *Error) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		lines[i] = p.String()
+	}
+	return "configuration: " + strings.Join(lines, "\nconfiguration: ")
+}
