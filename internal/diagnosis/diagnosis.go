@@ -43,9 +43,23 @@ type Probe struct {
 	Source string // what was asked, such as "SELECT 1"
 	OK     bool
 	Text   string // one line: what was seen, or why it failed
+	Reason Reason // why it failed; "" when it did not, or when nobody can tell
 	Took   time.Duration
 	At     time.Time
 }
+
+// Reason says in one word why a system did not answer a probe as it should.
+type Reason string
+
+// The reasons.
+const (
+	Refused Reason = "refused"        // nothing listens
+	Timeout Reason = "timeout"        // no answer within the deadline: it hangs, or packets are lost
+	Denied  Reason = "authentication" // it answered, and refused the probe's own login
+	Busy    Reason = "busy"           // it answered, and has no room: too many connections, starting up
+	Missing Reason = "missing"        // it answered, and what was asked for is not there
+	Broken  Reason = "broken"         // anything else
+)
 
 // Pattern is a text from the runbook that argues for one of its causes.
 type Pattern struct {

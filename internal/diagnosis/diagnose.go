@@ -1,0 +1,337 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cdcbot/internal/connect"
+)
+
+// longestHeadline is what a phone shows of a notification, in characters.
+const longestHeadline = 150
+
+// mostRemarks bounds the evidence shown for one cause; what is beyond repeats the same on other connectors.
+const mostRemarks = 8
+
+// Diagnose says what the evidence means. It is pure: the same evidence gives the same diagnosis. Traces argue through
+// rules and the runbook's symptoms, statuses through what they show and hide, and probes confirm or refute both.
+func Diagnose(e Evidence) Diagnosis {
+	x := examination{Evidence: e, known: map[string]reading{}}
+	x.traces()
+	x.statuses()
+	x.workers()
+	x.probes()
+	x.rank()
+	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects)}
+	d.Trace, d.Excerpt = x.trace(d.Top())
+	d.Headline = x.headline(d.Top())
+	return d
+}
+
+// examination is a diagnosis in the making.
+type examination struct {
+	Evidence
+	known  map[string]reading // by trace: 500 tasks that fail alike are read once
+	seen   []Pattern
+	causes []*candidate
+	failed int // tasks and connectors that FAILED, for shares
+}
+
+// candidate is a cause in the making.
+type candidate struct {
+	Cause
+	said    string
+	retry   retry
+	next    string // for the headline, when it is not what is usual for the slug
+	hits    int    // failed parts that it explains
+	section string // claimed by a symptom of the runbook alone
+	first   spot   // where it was seen first
+	sources map[string]int
+}
+
+// spot is one failed part.
+type spot struct {
+	connector string
+	trace     string // the one that told
+}
+
+// traces reads every trace of every failed part.
+func (x *examination) traces() {
+	for _, s := range x.Subjects {
+		if s.Status.State == connect.Failed {
+			x.part(s, "trace of "+s.Connector, s.Status.Trace)
+		}
+		for _, t := range s.Status.Tasks {
+			if t.State == connect.Failed {
+				x.part(s, "trace of "+s.Connector+" task "+strconv.Itoa(t.ID), t.Trace)
+			}
+		}
+	}
+}
+
+// part files what the traces of one failed part say. The first trace since it was healthy tells more than the last.
+func (x *examination) part(s Subject, source, trace string) {
+	x.failed++
+	share := 1.0
+	told := false
+	if s.First != "" && s.First != trace {
+		first := x.read(s.First)
+		told = x.file(s, "first "+source, s.First, first.claims, 1)
+		if told && first.claims[0].confidence >= 0.5 {
+			share = overwritten
+		}
+	}
+	if x.file(s, source, trace, x.read(trace).claims, share) || told {
+		return
+	}
+	c := x.candidate(Unknown, "")
+	c.meet(s, spot{s.Connector, trace})
+	c.Confidence = max(c.Confidence, 0.3)
+	c.add(x.remark(unexplained(x.read(trace).chain), source))
+}
+
+func unexplained(c Chain) string {
+	if len(c.Links) == 0 {
+		return "FAILED, and the worker keeps no trace"
+	}
+	return "not recognised: " + clip(plain(head(c.Root().Header(), 1024)), 260)
+}
+
+func (x *examination) read(trace string) reading {
+	r, ok := x.known[trace]
+	if !ok {
+		r = read(trace, x.Patterns, x.Sections)
+		x.known[trace] = r
+		x.seen = append(x.seen, r.seen...)
+	}
+	return r
+}
+
+// file adds the claims of one trace to the causes, and says whether there were any.
+func (x *examination) file(s Subject, source, trace string, claims []claim, share float64) bool {
+	for i, k := range claims {
+		c := x.candidate(k.slug, k.section)
+		if conf := k.confidence * share; conf > c.Confidence {
+			c.Confidence = conf
+			c.said, c.retry = k.said, k.retry
+		}
+		if i == 0 && share == 1 {
+			c.hits++
+		}
+		c.meet(s, spot{s.Connector, trace})
+		for _, text := range k.remarks {
+			c.add(x.remark(text, source))
+		}
+	}
+	return len(claims) > 0
+}
+
+func (x *examination) remark(text, source string) Remark {
+	return Remark{Text: text, Source: source, At: x.At}
+}
+
+func (x *examination) candidate(slug Slug, section string) *candidate {
+	for _, c := range x.causes {
+		if c.Slug == slug && c.section == section {
+			return c
+		}
+	}
+	c := &candidate{section: section, sources: map[string]int{}}
+	c.Slug, c.Title = slug, mannerOf(slug).title
+	x.causes = append(x.causes, c)
+	return c
+}
+
+func (x *examination) has(slug Slug) (*candidate, bool) {
+	for _, c := range x.causes {
+		if c.Slug == slug && c.section == "" {
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+// meet notes a failed part that the candidate may explain.
+func (c *candidate) meet(s Subject, at spot) {
+	if c.first.connector == "" {
+		c.first = at
+	}
+	if !slices.Contains(c.Connectors, s.Connector) {
+		c.Connectors = append(c.Connectors, s.Connector)
+	}
+}
+
+// add keeps a remark; the same words from several tasks are said once, with a count.
+func (c *candidate) add(r Remark) {
+	if c.sources[r.Text]++; c.sources[r.Text] > 1 {
+		return
+	}
+	if len(c.For) < mostRemarks {
+		c.For = append(c.For, r)
+	}
+}
+
+// believe strengthens a cause by one more witness.
+func (c *candidate) believe(weight float64) {
+	c.Confidence = min(certain, 1-(1-c.Confidence)*(1-weight))
+}
+
+// rank orders causes by how sure they are and how much of the failure they explain.
+func (x *examination) rank() {
+	score := func(c *candidate) float64 {
+		share := 1.0
+		if x.failed > 0 && c.hits > 0 {
+			share = float64(c.hits) / float64(x.failed)
+		}
+		return c.Confidence * (0.6 + 0.4*share)
+	}
+	slices.SortStableFunc(x.causes, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(score(b), score(a)), cmp.Compare(a.Slug, b.Slug), cmp.Compare(a.section, b.section))
+	})
+}
+
+// finish writes the causes out, each with its section and what a restart would do.
+func (x *examination) finish() []Cause {
+	if len(x.causes) == 0 {
+		return []Cause{x.none()}
+	}
+	var list []Cause
+	for _, c := range x.causes {
+		if len(list) > 0 && c.Confidence < least {
+			continue
+		}
+		list = append(list, x.cause(c))
+	}
+	return list
+}
+
+func (x *examination) cause(c *candidate) Cause {
+	m := mannerOf(c.Slug)
+	out := c.Cause
+	out.Section = cmp.Or(c.section, sectionFor(c.Slug, x.Sections, x.seen))
+	if title, ok := titleOf(c.section, x.Sections); ok {
+		out.Title = title
+	}
+	if out.Why == "" {
+		out.Retriable, out.Why = m.helps, m.why
+		switch {
+		case c.retry == futile && m.helps:
+			out.Retriable, out.Why = false, "a restart would meet the same: "+c.said
+		case c.retry == helps:
+			out.Retriable, out.Why = true, "a restarted task begins anew, and what stopped it may have passed"
+		}
+	}
+	slices.Sort(out.Connectors)
+	out.For = slices.Clone(c.For)
+	for i, r := range out.For {
+		if n := c.sources[r.Text]; n > 1 {
+			out.For[i].Source = fmt.Sprintf("%s and %d more", r.Source, n-1)
+		}
+	}
+	return out
+}
+
+func (x *examination) none() Cause {
+	m := mannerOf(None)
+	c := Cause{Slug: None, Title: m.title, Confidence: 0.9, Why: m.why, Connectors: []string{}}
+	for _, s := range x.Subjects {
+		if len(c.For) < mostRemarks {
+			c.For = append(c.For, x.remark(fmt.Sprintf("%s is %s with %d task(s)", s.Connector, s.Status.State, len(s.Status.Tasks)), "status of "+s.Connector))
+		}
+		c.Connectors = append(c.Connectors, s.Connector)
+	}
+	if len(x.Subjects) == 0 {
+		c.Slug, c.Title, c.Confidence, c.Why = Unknown, mannerOf(Unknown).title, 0.1, "nothing was seen: no connector answered for"
+	}
+	return c
+}
+
+// trace returns the whole trace that the top cause rests on, and the lines of it that matter.
+func (x *examination) trace(top Cause) (trace, excerpt string) {
+	for _, c := range x.causes {
+		if c.Slug == top.Slug && c.first.trace != "" && (c.section == "" || c.section == top.Section) {
+			return c.first.trace, x.read(c.first.trace).chain.excerpt()
+		}
+	}
+	return "", ""
+}
+
+func (c Chain) excerpt() string {
+	const longest = 1500
+	if len(c.Links) == 1 && c.Links[0].Class == "" {
+		return clip(c.Links[0].Message, longest)
+	}
+	return c.Excerpt(longest)
+}
+
+func (x *examination) headline(top Cause) string {
+	who := x.who(top.Connectors)
+	if top.Slug == None {
+		return clip(who+": healthy, nothing has failed", longestHeadline)
+	}
+	m := mannerOf(top.Slug)
+	said, next := strings.ToLower(top.Title[:1])+top.Title[1:], m.next
+	for _, c := range x.causes {
+		if c.Slug == top.Slug && (c.section == "" || c.section == top.Section) {
+			said, next = cmp.Or(c.said, said), cmp.Or(c.next, restart(m, top, c.retry))
+			break
+		}
+	}
+	tail := ": " + said + " — " + next
+	if room := longestHeadline - len([]rune(tail)); room >= 12 {
+		return clip(who, room) + tail
+	}
+	return clip(clip(who, 40)+": "+clip(said, longestHeadline-45-len([]rune(next)))+" — "+next, longestHeadline)
+}
+
+// restart says in a few words what a restart would do.
+func restart(m manner, c Cause, r retry) string {
+	switch {
+	case r == helps || c.Retriable && !m.helps:
+		return "a restart can help"
+	case r == futile && m.helps:
+		return "a restart cannot help before that is mended"
+	}
+	return m.next
+}
+
+// who names the connectors a headline is about.
+func (x *examination) who(names []string) string {
+	switch len(names) {
+	case 0:
+		if len(x.Subjects) > 0 && x.Subjects[0].Cluster != "" {
+			return x.Subjects[0].Cluster
+		}
+		return "pipeline"
+	case 1:
+		return names[0]
+	case 2:
+		return names[0] + " and " + names[1]
+	}
+	return fmt.Sprintf("%d connectors", len(names))
+}
+
+// lines are the card's table: what is wrong first, then by name.
+func lines(subjects []Subject) []Line {
+	list := make([]Line, 0, len(subjects))
+	for _, s := range subjects {
+		l := Line{Connector: s.Connector, State: string(s.Status.State), Tasks: len(s.Status.Tasks), Failed: s.Status.Failed(), Worker: s.Status.WorkerID}
+		if s.StatusErr != "" {
+			l.State = "UNKNOWN"
+		}
+		list = append(list, l)
+	}
+	bad := func(l Line) int {
+		if l.State == string(connect.Running) && len(l.Failed) == 0 && l.Tasks > 0 {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b Line) int {
+		return cmp.Or(cmp.Compare(bad(a), bad(b)), cmp.Compare(a.Connector, b.Connector))
+	})
+	return list
+}

@@ -1,0 +1,3 @@
+package diagnosis
+
+var samples []struct{ trace string }
