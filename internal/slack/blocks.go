@@ -1,0 +1,156 @@
+package slack
+
+import (
+	"encoding/json"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+
+	"cdcbot/internal/redact"
+)
+
+// Limits of Block Kit (docs.slack.dev/reference/block-kit), with room to spare. Characters are code points.
+const (
+	longestText    = 2900  // of 3000 in a section, and of 4000 in a message
+	longestHead    = 140   // of 150 in a header
+	longestButton  = 75    // button
+	longestConfirm = 290   // of 300 in a confirmation
+	mostBlocks     = 45    // of 50
+	mostOptions    = 5     // of a "…" menu
+	biggestMessage = 12500 // characters of all blocks; Slack refuses at about 13,200 (undocumented)
+	biggestExcerpt = 1500
+)
+
+// Everything that others wrote (names, reasons, traces, output) stands in rich text or plain text elements, which Slack
+// never reads as markup: no mention, link or format can hide in it.
+
+func text(s string) *slackapi.TextBlockObject {
+	return slackapi.NewTextBlockObject(slackapi.PlainTextType, s, true, false)
+}
+
+// piece is a part of a paragraph.
+type piece = slackapi.RichTextSectionElement
+
+func styled(s string, style *slackapi.RichTextSectionTextStyle) piece {
+	return slackapi.NewRichTextSectionTextElement(redact.Text(clean(s)), style)
+}
+
+func words(s string) piece  { return styled(s, nil) }
+func bold(s string) piece   { return styled(s, &slackapi.RichTextSectionTextStyle{Bold: true}) }
+func italic(s string) piece { return styled(s, &slackapi.RichTextSectionTextStyle{Italic: true}) }
+func code(s string) piece   { return styled(s, &slackapi.RichTextSectionTextStyle{Code: true}) }
+
+func user(id string) piece { return slackapi.NewRichTextSectionUserElement(id, nil) }
+
+func anchor(url, label string) piece {
+	return slackapi.NewRichTextSectionLinkElement(url, label, nil)
+}
+
+// at is a moment in the reader's own time zone.
+func at(t time.Time) piece {
+	fallback := utc(t)
+	return slackapi.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} {time}", nil, &fallback)
+}
+
+func paragraph(pieces ...piece) slackapi.Block {
+	return slackapi.NewRichTextBlock("", section(pieces))
+}
+
+// section leaves empty texts out; Slack refuses them.
+func section(pieces []piece) *slackapi.RichTextSection {
+	var full []piece
+	for _, p := range pieces {
+		if t, ok := p.(*slackapi.RichTextSectionTextElement); !ok || t.Text != "" {
+			full = append(full, p)
+		}
+	}
+	if len(full) == 0 {
+		full = append(full, words("–"))
+	}
+	return slackapi.NewRichTextSection(full...)
+}
+
+// lines are paragraphs below each other in one block.
+func lines(rows ...[]piece) slackapi.Block {
+	var all []piece
+	for i, row := range rows {
+		if i > 0 {
+			all = append(all, words("\n"))
+		}
+		all = append(all, row...)
+	}
+	return paragraph(all...)
+}
+
+func list(style slackapi.RichTextListElementType, rows ...[]piece) slackapi.RichTextElement {
+	items := make([]slackapi.RichTextElement, len(rows))
+	for i, row := range rows {
+		items[i] = section(row)
+	}
+	return slackapi.NewRichTextList(style, 0, items...)
+}
+
+// titled is a bold line with a list below it.
+func titled(title string, style slackapi.RichTextListElementType, rows ...[]piece) slackapi.Block {
+	return slackapi.NewRichTextBlock("", section([]piece{bold(title)}), list(style, rows...))
+}
+
+// verbatim shows text exactly as it is, in type of fixed width.
+func verbatim(s string, longest int) slackapi.Block {
+	return slackapi.NewRichTextBlock("", &slackapi.RichTextPreformatted{Type: slackapi.RTEPreformatted,
+		Elements: []slackapi.RichTextSectionElement{words(cut(redact.Text(clean(s)), longest))}})
+}
+
+func header(s string) slackapi.Block {
+	return slackapi.NewHeaderBlock(text(cut(line(redact.Text(s)), longestHead)))
+}
+
+// note is a small grey line of our own words; tokens such as dates work in it.
+func note(markdown string) slackapi.Block {
+	return slackapi.NewContextBlock("", slackapi.NewTextBlockObject(slackapi.MarkdownType, cut(markdown, longestText), false, false))
+}
+
+func size(blocks []slackapi.Block) int {
+	js, err := json.Marshal(blocks)
+	if err != nil {
+		return biggestMessage + 1
+	}
+	return len([]rune(string(js)))
+}
+
+// part is a piece of a card. Spare parts are left out, last first, when the whole would be too big.
+type part struct {
+	blocks []slackapi.Block
+	spare  bool
+}
+
+func must(blocks ...slackapi.Block) part  { return part{blocks: blocks} }
+func spare(blocks ...slackapi.Block) part { return part{blocks: blocks, spare: true} }
+
+// fit joins parts into what Slack takes.
+func fit(parts []part) []slackapi.Block {
+	for {
+		blocks := joined(parts)
+		if len(blocks) <= mostBlocks && size(blocks) <= biggestMessage {
+			return blocks
+		}
+		last := -1
+		for i, p := range parts {
+			if p.spare && len(p.blocks) > 0 {
+				last = i
+			}
+		}
+		if last < 0 {
+			return blocks[:min(len(blocks), mostBlocks)]
+		}
+		parts = append(append([]part{}, parts[:last]...), parts[last+1:]...)
+	}
+}
+
+func joined(parts []part) []slackapi.Block {
+	var blocks []slackapi.Block
+	for _, p := range parts {
+		blocks = append(blocks, p.blocks...)
+	}
+	return blocks
+}

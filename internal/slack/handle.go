@@ -1,0 +1,201 @@
+package slack
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cdcbot/internal/commands"
+)
+
+const (
+	commandTime  = 2 * time.Minute // a command may take this long
+	progressTime = time.Second     // after this a person is told that work goes on
+	hearTime     = 30 * time.Second
+)
+
+// handle does one order, once. It runs in the order's lane, and finishes although the bot is told to stop.
+func (b *Bot) handle(ctx context.Context, o order) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commandTime)
+	defer cancel()
+	if !b.begin(ctx, o) {
+		return
+	}
+	defer b.done(ctx, o)
+	if o.problem != "" {
+		b.answer(ctx, o, commands.Reply{Error: true, Text: o.problem}, false)
+		return
+	}
+	if !b.complete(ctx, &o) {
+		return
+	}
+	reply, told := b.work(ctx, o)
+	b.answer(ctx, o, reply, told)
+}
+
+// begin reports whether nobody has handled the order. When the shared memory is away the order is handled: a person
+// waits, and every change is guarded by its own store.
+func (b *Bot) begin(ctx context.Context, o order) bool {
+	first, err := b.options.Seen.Begin(ctx, o.seen)
+	if err != nil {
+		b.log.Warn("cannot tell whether an envelope was handled; handling it", zap.String("key", o.seen), zap.Error(err))
+		return true
+	}
+	if !first {
+		b.metrics.dropped.WithLabelValues("duplicate").Inc()
+	}
+	return first
+}
+
+func (b *Bot) done(ctx context.Context, o order) {
+	if err := b.options.Seen.Done(ctx, o.seen); err != nil {
+		b.log.Warn("an envelope may be handled twice", zap.String("key", o.seen), zap.Error(err))
+	}
+}
+
+// complete fills in what the payload did not tell: the person's name, and the incident of a thread.
+func (b *Bot) complete(ctx context.Context, o *order) bool {
+	c := o.command
+	c.User.Name = b.nameOf(ctx, c.User)
+	if c.Verb != commands.VerbNote || c.Incident != "" {
+		return true
+	}
+	id, err := b.incidentOf(ctx, c.Channel, c.Thread)
+	if err == nil && id != "" {
+		c.Incident = id
+		return true
+	}
+	text := "This message is not in the thread of an incident. Say /cdc incident note <ID> <text> instead."
+	if err != nil {
+		b.log.Error("incident of a thread unknown", zap.Error(err))
+		text = sentence(err)
+	}
+	b.answer(ctx, *o, commands.Reply{Error: true, Text: text}, false)
+	return false
+}
+
+func (b *Bot) incidentOf(ctx context.Context, channel, thread string) (string, error) {
+	if b.options.Threads == nil || thread == "" {
+		return "", nil
+	}
+	return b.options.Threads.Incident(ctx, channel, thread)
+}
+
+// nameOf is the name to show. What the payload says is enough; events tell only the ID.
+func (b *Bot) nameOf(ctx context.Context, u commands.User) string {
+	if u.Name != "" {
+		return u.Name
+	}
+	if p, err := b.people.Person(ctx, u.ID); err == nil && p.Name != "" {
+		return p.Name
+	}
+	return u.ID
+}
+
+// work asks for the reply and, when it takes long, tells the person that it does.
+func (b *Bot) work(ctx context.Context, o order) (reply commands.Reply, told bool) {
+	ready := make(chan commands.Reply, 1)
+	go func() { ready <- b.safely(ctx, *o.command) }()
+	timer := time.NewTimer(progressTime)
+	defer timer.Stop()
+	select {
+	case reply = <-ready:
+		return reply, false
+	case <-timer.C:
+	}
+	if o.place.Slash {
+		told = b.say(ctx, o.place, says{text: "Working on it…"}) == nil
+	}
+	return <-ready, told
+}
+
+// safely turns a panic into an answer: the person must not be left waiting.
+func (b *Bot) safely(ctx context.Context, c commands.Command) (reply commands.Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.log.Error("a command panicked", zap.Any("panic", p), zap.String("verb", string(c.Verb)), zap.Stack("stack"))
+			reply = commands.Reply{Error: true, Text: "Something went wrong inside me; the details are in my log. Look at the thread before you try again."}
+		}
+	}()
+	return b.ask.Do(ctx, c)
+}
+
+// busy tells a person that too much waits already.
+func (b *Bot) busy(ctx context.Context, o order) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+	defer cancel()
+	_ = b.say(ctx, o.place, says{text: "Too much is waiting here already, so I did not take this one. Please try again in a moment."}) // logged by say
+}
+
+// hear passes a person's message on and calls kept once it is durable. Without kept Slack delivers it again.
+func (b *Bot) hear(ctx context.Context, o order, kept func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hearTime)
+	defer cancel()
+	first, err := b.options.Seen.Begin(ctx, o.seen)
+	if err != nil {
+		b.log.Warn("a message is not kept yet; slack will deliver it again", zap.String("key", o.seen), zap.Error(err))
+		return
+	}
+	if !first {
+		b.metrics.dropped.WithLabelValues("duplicate").Inc()
+		kept()
+		return
+	}
+	if err := b.keep(ctx, *o.said); err != nil {
+		b.log.Warn("a message is not kept yet; slack will deliver it again", zap.String("key", o.seen), zap.Error(err))
+		if err := b.options.Seen.Forget(ctx, o.seen); err != nil {
+			b.log.Warn("a retry may be taken for a duplicate", zap.String("key", o.seen), zap.Error(err))
+		}
+		return
+	}
+	b.done(ctx, o)
+	kept()
+}
+
+func (b *Bot) keep(ctx context.Context, m ThreadMessage) error {
+	if b.listen == nil {
+		return nil
+	}
+	id, err := b.incidentOf(ctx, m.Channel, m.Thread)
+	if err != nil || id == "" {
+		return err
+	}
+	m.Incident = id
+	m.User.Name = b.nameOf(ctx, m.User)
+	return b.listen.Message(ctx, m)
+}
+
+// answer says the reply where the person asked.
+func (b *Bot) answer(ctx context.Context, o order, r commands.Reply, told bool) {
+	if r.Ask != nil || r.Plan != nil {
+		b.open(ctx, o, r)
+		return
+	}
+	if r.File != nil {
+		r = b.deliverFile(ctx, o, r)
+	}
+	s := b.draw(ctx, r)
+	s.replace = told
+	_ = b.say(ctx, o.place, s) // logged by say
+}
+
+// deliverFile uploads into the thread of the button's incident, else to the asker alone.
+func (b *Bot) deliverFile(ctx context.Context, o order, r commands.Reply) commands.Reply {
+	channel, thread, where := o.command.Channel, o.command.Thread, "It is in the thread."
+	if o.command.Incident == "" || thread == "" {
+		direct, err := b.direct(ctx, o.place.User.ID)
+		if err != nil {
+			b.log.Error("no direct conversation to send a file to", zap.String("user", o.place.User.ID), zap.Error(err))
+			return commands.Reply{Error: true, Text: "The file is made, but I could not send it to you: " + sentence(err)}
+		}
+		channel, thread, where = direct, "", "I sent it to you as a direct message."
+	}
+	if err := b.upload(ctx, channel, thread, *r.File); err != nil {
+		b.log.Error("uploading a file", zap.String("file", r.File.Name), zap.Error(err))
+		return commands.Reply{Error: true, Text: "The file is made, but Slack did not take it: " + sentence(err)}
+	}
+	r.Text = strings.TrimSpace(r.Text + " " + where)
+	return r
+}

@@ -1,0 +1,151 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	slackapi "github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"cdcbot/internal/redact"
+	"cdcbot/internal/remediation"
+)
+
+// says is a personal answer, drawn.
+type says struct {
+	text    string // plain; what clients without blocks show
+	blocks  []slackapi.Block
+	replace bool // it takes the place of "Working on it…"
+}
+
+// say answers one person alone: through the response URL, which works in channels that the bot is not in, else by an
+// ephemeral message. It logs what it could not say.
+func (b *Bot) say(ctx context.Context, at place, s says) error {
+	s.text = escape(cut(redact.Text(s.text), longestText))
+	err := errNoURL
+	if at.ResponseURL != "" {
+		err = b.respond(ctx, at, s)
+	}
+	if err != nil {
+		err = errors.Join(ignoreNoURL(err), b.whisper(ctx, at, s))
+	}
+	result := "ok"
+	if err != nil {
+		result = "error"
+		b.log.Error("an answer did not reach its reader", zap.String("user", at.User.ID), zap.String("channel", at.Channel), zap.Error(err))
+	}
+	b.metrics.posts.WithLabelValues("answer", result).Inc()
+	return err
+}
+
+var errNoURL = errors.New("no response url")
+
+func ignoreNoURL(err error) error {
+	if errors.Is(err, errNoURL) {
+		return nil
+	}
+	return err
+}
+
+// response is the body of a response URL; it may be used five times within half an hour.
+type response struct {
+	Type     string           `json:"response_type"`
+	Text     string           `json:"text"`
+	Blocks   []slackapi.Block `json:"blocks,omitempty"`
+	Replace  bool             `json:"replace_original"`
+	ThreadTS string           `json:"thread_ts,omitempty"`
+}
+
+func (b *Bot) respond(ctx context.Context, at place, s says) error {
+	body, err := json.Marshal(response{Type: "ephemeral", Text: s.text, Blocks: s.blocks, Replace: s.replace && at.Slash, ThreadTS: at.Thread})
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	for attempt := 0; ; attempt++ {
+		after, err := b.postURL(ctx, at.ResponseURL, body)
+		if err == nil || after == 0 || attempt == 2 {
+			return err
+		}
+		b.metrics.retries.WithLabelValues("response_url").Inc()
+		if err := wait(ctx, after); err != nil {
+			return err
+		}
+	}
+}
+
+// postURL sends to a response URL; after says when to try again, 0 never.
+func (b *Bot) postURL(ctx context.Context, url string, body []byte) (after time.Duration, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, fmt.Errorf("answering: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	answer, err := b.http.Do(request)
+	if err != nil {
+		return time.Second, errors.New("answering: slack's response url does not answer") // the error would tell the secret URL
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
+	if answer.StatusCode == http.StatusTooManyRequests {
+		return retryAfter(answer.Header), fmt.Errorf("answering: HTTP 429")
+	}
+	if answer.StatusCode != http.StatusOK || bytes.Contains(text, []byte(`"ok":false`)) {
+		return 0, fmt.Errorf("answering: HTTP %d: %s", answer.StatusCode, cut(line(string(text)), 300))
+	}
+	return 0, nil
+}
+
+func retryAfter(h http.Header) time.Duration {
+	if d, err := time.ParseDuration(h.Get("Retry-After") + "s"); err == nil && d > 0 {
+		return min(d, 30*time.Second)
+	}
+	return time.Second
+}
+
+// whisper posts an ephemeral message in the channel or thread.
+func (b *Bot) whisper(ctx context.Context, at place, s says) error {
+	if at.Channel == "" {
+		return fmt.Errorf("answering %s: no channel", at.User.ID)
+	}
+	options := []slackapi.MsgOption{slackapi.MsgOptionText(s.text, false)}
+	if len(s.blocks) > 0 {
+		options = append(options, slackapi.MsgOptionBlocks(s.blocks...))
+	}
+	if at.Thread != "" {
+		options = append(options, slackapi.MsgOptionTS(at.Thread))
+	}
+	if _, err := b.api.PostEphemeralContext(ctx, at.Channel, at.User.ID, options...); err != nil {
+		return fmt.Errorf("posting to %s for %s alone: %w", at.Channel, at.User.ID, err)
+	}
+	return nil
+}
+
+// direct opens the conversation with one person.
+func (b *Bot) direct(ctx context.Context, user string) (string, error) {
+	channel, _, _, err := b.api.OpenConversationContext(ctx, &slackapi.OpenConversationParameters{Users: []string{user}, ReturnIM: true})
+	if err != nil {
+		return "", fmt.Errorf("opening a direct conversation with %s: %w", user, err)
+	}
+	return channel.ID, nil
+}
+
+// upload shares a file, the three calls of Slack's second upload protocol.
+func (b *Bot) upload(ctx context.Context, channel, thread string, f remediation.File) error {
+	if len(f.Body) == 0 {
+		return fmt.Errorf("uploading %s: the file is empty", f.Name)
+	}
+	_, err := b.api.UploadFileContext(ctx, slackapi.UploadFileParameters{
+		Reader: bytes.NewReader(f.Body), FileSize: len(f.Body), Filename: f.Name, Title: cut(line(f.Title), 200),
+		InitialComment: escape(cut(line(redact.Text(f.Comment)), 1000)), Channel: channel, ThreadTimestamp: thread,
+	})
+	if err != nil {
+		return fmt.Errorf("uploading %s: %w", f.Name, err)
+	}
+	return nil
+}

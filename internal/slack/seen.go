@@ -1,0 +1,119 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Seen remembers which envelopes were handled. Slack delivers again what it believes lost, up to five minutes later and
+// through any connection. An envelope counts as handled only after Done: a retry of one that was not completed is
+// handled again, a retry of one under way is not.
+type Seen interface {
+	// Begin reports whether the caller should handle key: nobody has handled it or is handling it.
+	Begin(ctx context.Context, key string) (bool, error)
+	// Done says that key is handled.
+	Done(ctx context.Context, key string) error
+	// Forget says that handling key failed, so that a retry is handled.
+	Forget(ctx context.Context, key string) error
+}
+
+const (
+	seenFor = time.Hour       // longer than Slack's last retry, which comes after six minutes
+	heldFor = 3 * time.Minute // a handler that died holds its envelope no longer; longer than a command may take
+)
+
+// SeenHere is a Seen in this process's memory.
+type SeenHere struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	until   map[string]time.Time
+	cleaned time.Time
+}
+
+// NewSeenHere returns an empty memory.
+func NewSeenHere(now func() time.Time) *SeenHere {
+	return &SeenHere{now: now, until: map[string]time.Time{}, cleaned: now()}
+}
+
+// Begin implements Seen.
+func (s *SeenHere) Begin(_ context.Context, key string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.clean(now)
+	if now.Before(s.until[key]) {
+		return false, nil
+	}
+	s.until[key] = now.Add(heldFor)
+	return true, nil
+}
+
+// Done implements Seen.
+func (s *SeenHere) Done(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until[key] = s.now().Add(seenFor)
+	return nil
+}
+
+// Forget implements Seen.
+func (s *SeenHere) Forget(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.until, key)
+	return nil
+}
+
+// clean drops what is too old, once a minute.
+func (s *SeenHere) clean(now time.Time) {
+	if now.Sub(s.cleaned) < time.Minute {
+		return
+	}
+	s.cleaned = now
+	for key, until := range s.until {
+		if !now.Before(until) {
+			delete(s.until, key)
+		}
+	}
+}
+
+// SeenRedis is a Seen that all replicas share: keys cdcbot:seen:<key>.
+type SeenRedis struct {
+	Redis redis.UniversalClient
+}
+
+func seenKey(key string) string { return "cdcbot:seen:" + key }
+
+// Begin implements Seen with SET NX.
+func (s SeenRedis) Begin(ctx context.Context, key string) (bool, error) {
+	err := s.Redis.SetArgs(ctx, seenKey(key), "under way", redis.SetArgs{Mode: "NX", TTL: heldFor}).Err()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("marking envelope %s: %w", key, err)
+	}
+	return true, nil
+}
+
+// Done implements Seen.
+func (s SeenRedis) Done(ctx context.Context, key string) error {
+	if err := s.Redis.Set(ctx, seenKey(key), "done", seenFor).Err(); err != nil {
+		return fmt.Errorf("marking envelope %s as done: %w", key, err)
+	}
+	return nil
+}
+
+// Forget implements Seen.
+func (s SeenRedis) Forget(ctx context.Context, key string) error {
+	if err := s.Redis.Del(ctx, seenKey(key)).Err(); err != nil {
+		return fmt.Errorf("forgetting envelope %s: %w", key, err)
+	}
+	return nil
+}
