@@ -31,7 +31,8 @@ type claim struct {
 	said       string
 	retry      retry
 	remarks    []string
-	section    string // set when a runbook's symptom made the claim and its section is of no known class
+	echoes     []string // of causes that only repeat what a deeper one says; told when there is nothing else
+	section    string   // set when a runbook's symptom made the claim and its section is of no known class
 
 	doubt float64 // Π(1-w) of the rows that argue for it
 	blame float64 // Π(1-w) of the rows that argue against it
@@ -77,7 +78,7 @@ func (b *bench) rules() {
 			}
 		}
 		if at >= 0 {
-			b.argue(r, best, b.chain.Links[at])
+			b.argue(r, best, at)
 		}
 	}
 }
@@ -92,7 +93,8 @@ func (b *bench) position(i int) float64 {
 	return atCause
 }
 
-func (b *bench) argue(r rule, weight float64, l Link) {
+func (b *bench) argue(r rule, weight float64, at int) {
+	l := b.chain.Links[at]
 	c := b.claim(r.slug, "")
 	if r.against {
 		c.blame *= 1 - weight
@@ -103,13 +105,18 @@ func (b *bench) argue(r rule, weight float64, l Link) {
 	if l.Message == "" {
 		remark = l.Simple() + " (without a message)"
 	}
-	if !slices.Contains(c.remarks, remark) {
+	switch {
+	case slices.Contains(c.remarks, remark) || slices.Contains(c.echoes, remark):
+	case b.chain.repeated(at):
+		c.echoes = append(c.echoes, remark)
+	default:
 		c.remarks = append(c.remarks, remark)
 	}
-	if weight > c.best { // the strongest remark stands first
-		i := slices.Index(c.remarks, remark)
-		copy(c.remarks[1:i+1], c.remarks[:i])
-		c.remarks[0] = remark
+	if weight > c.best {
+		if i := slices.Index(c.remarks, remark); i > 0 { // the strongest remark stands first
+			copy(c.remarks[1:i+1], c.remarks[:i])
+			c.remarks[0] = remark
+		}
 		c.best, c.retry = weight, r.retry
 		c.said = strings.NewReplacer("{system}", b.origin.name, "{message}", clip(plain(head(l.Message, 512)), 80)).Replace(r.said)
 	}
@@ -169,6 +176,9 @@ func (b *bench) verdict() []claim {
 	sum := 0.0
 	for _, c := range b.claims {
 		c.confidence = min(certain, (1-c.doubt)*c.blame)
+		if len(c.remarks) == 0 {
+			c.remarks = c.echoes
+		}
 		if c.confidence > 0 {
 			list = append(list, c)
 			sum += c.confidence

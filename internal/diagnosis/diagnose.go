@@ -13,6 +13,9 @@ import (
 // longestHeadline is what a phone shows of a notification, in characters.
 const longestHeadline = 150
 
+// longestName is what a headline spends on the connector's name.
+const longestName = 60
+
 // mostRemarks bounds the evidence shown for one cause; what is beyond repeats the same on other connectors.
 const mostRemarks = 8
 
@@ -280,11 +283,9 @@ func (x *examination) headline(top Cause) string {
 			break
 		}
 	}
-	tail := ": " + said + " — " + next
-	if room := longestHeadline - len([]rune(tail)); room >= 12 {
-		return clip(who, room) + tail
-	}
-	return clip(clip(who, 40)+": "+clip(said, longestHeadline-45-len([]rune(next)))+" — "+next, longestHeadline)
+	who = clip(who, longestName)
+	room := longestHeadline - len([]rune(who+": "+" — "+next))
+	return clip(who+": "+clip(said, room)+" — "+next, longestHeadline)
 }
 
 // restart says in a few words what a restart would do.

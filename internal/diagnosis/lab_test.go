@@ -62,7 +62,7 @@ func TestLab(t *testing.T) {
 	}{
 		{"a1", "a1-postgres-down", "", nil, DatabaseConnection, true, "cause-1", "PostgreSQL refused the connection — a restart helps once it answers"},
 		{"a1, back", "a1-postgres-down", "", []Probe{up}, DatabaseConnection, true, "cause-1", "PostgreSQL refused the connection — it is back now, a restart will help"},
-		{"a1, still down", "a1-postgres-down", "", []Probe{refused}, DatabaseConnection, false, "cause-1", "PostgreSQL refused the connection — it refuses connections still, a restart must wait"},
+		{"a1, still down", "a1-postgres-down", "", []Probe{refused}, DatabaseConnection, false, "cause-1", "PostgreSQL refused the connection — it still refuses connections, a restart must wait"},
 		{"a2", "a2-postgres-down-at-task-start", "", nil, DatabaseConnection, true, "cause-1", "no connection to the database when the task started"},
 		{"a2, back", "a2-postgres-down-at-task-start", "", []Probe{up}, DatabaseConnection, true, "cause-1", "try a restart"},
 		{"a2, still down", "a2-postgres-down-at-task-start", "", []Probe{refused}, DatabaseConnection, false, "cause-1", "a restart must wait"},

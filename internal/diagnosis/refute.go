@@ -100,7 +100,7 @@ func (x *examination) silent(p Probe, at peer) {
 		c.said = at.title + " " + words[p.reason()]
 	}
 	c.Retriable, c.Why = false, at.title+" "+words[p.reason()]+" even now: a restarted task would fail again until it is back"
-	c.next = "it " + words[p.reason()] + " still, a restart must wait"
+	c.next = "it still " + words[p.reason()] + ", a restart must wait"
 	if a, ok := x.has(Authentication); ok && a.Confidence < 0.6 {
 		a.Confidence *= 0.5
 		a.Against = append(a.Against, p.remark())

@@ -82,7 +82,7 @@ func (p Pattern) seenIn(header string) bool {
 		return true
 	}
 	class, message, ok := strings.Cut(glob, ": ")
-	return ok && isClass(class) && len(message) >= 8 && matchFolded(message, header)
+	return ok && strings.Contains(class, ".") && !strings.Contains(class, " ") && len(message) >= 8 && matchFolded(message, header)
 }
 
 // states are words of the Connect API, which a runbook may list as a symptom and which prove nothing about the cause.

@@ -1,0 +1,195 @@
+package diagnosis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cdcbot/internal/connect"
+	"cdcbot/internal/redact"
+)
+
+// cluster is a Connect that answers from memory.
+type cluster struct {
+	rows map[string]connect.Connector
+	err  error
+	hang bool
+	keys []string // PASSWORD options of every plugin
+}
+
+func (c cluster) Connectors(ctx context.Context) (map[string]connect.Connector, error) {
+	if c.hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c.rows, c.err
+}
+
+func (c cluster) Validate(ctx context.Context, class string, config map[string]string) (connect.Validation, error) {
+	if len(config) != 1 {
+		return connect.Validation{}, fmt.Errorf("asked with %d options, want the class alone", len(config))
+	}
+	var v connect.Validation
+	for _, k := range c.keys {
+		v.Fields = append(v.Fields, connect.Field{Name: k, Type: "PASSWORD"})
+	}
+	return v, nil
+}
+
+type denial struct{}
+
+func (denial) Error() string  { return "refused the login" }
+func (denial) Reason() string { return "authentication" }
+
+func rows(names ...string) map[string]connect.Connector {
+	list := map[string]connect.Connector{}
+	for _, n := range names {
+		row := connect.Connector{Status: healthy(n).Status, Config: map[string]string{"connector.class": "x.Sink"}}
+		if strings.HasPrefix(n, "bad") {
+			row.Status = failing(pgDown).Status
+		}
+		list[n] = row
+	}
+	return list
+}
+
+func names(subjects []Subject) string {
+	var b strings.Builder
+	for _, s := range subjects {
+		b.WriteString(s.Connector)
+		if s.Suspect {
+			b.WriteString("!")
+		}
+		if s.StatusErr != "" {
+			b.WriteString("?")
+		}
+		b.WriteString(" ")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestCollect(t *testing.T) {
+	answers := Look("postgres", "SELECT 1", func(context.Context) (string, error) { return "answers", nil })
+	tests := []struct {
+		name     string
+		c        *Collector
+		suspects []string
+		subjects string
+		probes   string
+	}{
+		{"all of the cluster", &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: rows("b", "a", "bad1")}}, Probes: []Prober{answers}}, nil,
+			"a b bad1!", "connect/w+ postgres+"},
+		{"members only", &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: rows("b", "a", "bad1")}}, Members: []string{"a", "b"}}, nil,
+			"a b", "connect/w+"},
+		{"named", &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: rows("b", "a")}}}, []string{"a", "gone", "a"},
+			"a! b gone!?", "connect/w+"},
+		{"connect is away", &Collector{Connect: map[string]ConnectReader{"w": cluster{err: connect.ErrUnreachable}}, Members: []string{"b", "a"}}, nil,
+			"a!? b!?", "connect/w:broken"},
+		{"connect is away, named", &Collector{Connect: map[string]ConnectReader{"w": cluster{err: connect.ErrTimeout}}, Members: []string{"b", "a"}}, []string{"a"},
+			"a!?", "connect/w:timeout"},
+		{"not configured", &Collector{}, []string{"a"}, "a!?", "connect/w:missing"},
+		{"sorted probes and reasons", &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: rows("a")}}, Probes: []Prober{
+			Look("z", "", func(context.Context) (string, error) { return "", denial{} }),
+			Look("m", "", func(context.Context) (string, error) { panic("at the disco") }),
+			Look("k", "", func(context.Context) (string, error) { return "", errors.New("connection refused") })}}, nil,
+			"a", "connect/w+ k:refused m:broken z:authentication"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.c.Now = func() time.Time { return noon }
+			e := tc.c.Collect(t.Context(), "w", tc.suspects)
+			if got := names(e.Subjects); got != tc.subjects {
+				t.Errorf("subjects %q, want %q", got, tc.subjects)
+			}
+			var probes []string
+			for _, p := range e.Probes {
+				mark := ":" + string(p.Reason)
+				if p.OK {
+					mark = "+"
+				}
+				probes = append(probes, p.Name+mark)
+				if p.Text == "" || !p.At.Equal(noon) {
+					t.Errorf("probe %+v", p)
+				}
+			}
+			if got := strings.Join(probes, " "); got != tc.probes {
+				t.Errorf("probes %q, want %q", got, tc.probes)
+			}
+		})
+	}
+}
+
+// TestBudget: whatever hangs costs its deadline, even what heeds no context.
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		c := &Collector{
+			Connect:  map[string]ConnectReader{"w": cluster{hang: true}},
+			Deadline: 2 * time.Second,
+			Probes: []Prober{
+				Look("postgres", "", func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }),
+				Look("cassandra", "", func(context.Context) (string, error) { <-release; return "", nil }),
+				Look("vault", "", func(context.Context) (string, error) { <-release; return "", nil }),
+				Look("registry", "", func(context.Context) (string, error) { return "12 subjects", nil }),
+			},
+		}
+		start := time.Now()
+		e := c.Collect(t.Context(), "w", []string{"a"})
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("took %s, want the deadline of 2s", took)
+		}
+		close(release)
+		ok := 0
+		for _, p := range e.Probes {
+			if p.OK {
+				ok++
+			} else if p.Reason != Timeout {
+				t.Errorf("%s: reason %q, want timeout: %s", p.Name, p.Reason, p.Text)
+			}
+		}
+		if ok != 1 || len(e.Probes) != 5 {
+			t.Errorf("%d of %d probes OK, want 1 of 5", ok, len(e.Probes))
+		}
+	})
+}
+
+// TestNoSecrets plants a secret wherever Connect shows one.
+func TestNoSecrets(t *testing.T) {
+	const secret = "Zq7kPlantedSecret"
+	row := connect.Connector{Status: failing("x.YException: login with password=" + secret + "\n\tat a.B.c(B.java:1)").Status,
+		Config: map[string]string{"connector.class": "x.Sink", "connection.password": secret, "odd.option": secret + "1", "connection.url": "jdbc:x://u:" + secret + "@h/d", "file": "${file:/s:password}"}}
+	c := &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: map[string]connect.Connector{"a": row}, keys: []string{"odd.option"}}}, Mask: &redact.Redactor{},
+		First: func(string, string) string { return "first password=" + secret },
+		Probes: []Prober{Look("postgres", "", func(context.Context) (string, error) {
+			return "", errors.New("postgres://u:" + secret + "@h/d refused")
+		})}}
+	e := c.Collect(t.Context(), "w", nil)
+	text := fmt.Sprintf("%+v %+v", e, Diagnose(e))
+	if strings.Contains(text, secret) {
+		t.Errorf("the secret shows in %s", text)
+	}
+	if got := e.Subjects[0].Config; got["file"] != "${file:/s:password}" || got["connector.class"] != "x.Sink" || len(got) != 5 {
+		t.Errorf("config %v", got)
+	}
+	c.Mask = nil
+	if got := c.Collect(t.Context(), "w", nil).Subjects[0].Config; got != nil {
+		t.Errorf("without a mask the configuration is kept: %v", got)
+	}
+}
+
+func TestLongTrace(t *testing.T) {
+	row := connect.Connector{Status: failing(pgDown + strings.Repeat("\tat a.B.c(B.java:1)\n", 200_000) + "Caused by: java.net.ConnectException: Connection refused\n").Status}
+	c := &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: map[string]connect.Connector{"a": row}}}, Mask: redact.New()}
+	e := c.Collect(t.Context(), "w", nil)
+	if n := len(e.Subjects[0].Status.Tasks[0].Trace); n > longestTrace+100 {
+		t.Errorf("%d bytes of trace kept", n)
+	}
+	if d := Diagnose(e); d.Top().Slug != DatabaseConnection {
+		report(t, d)
+		t.Errorf("the cause is lost")
+	}
+}
