@@ -189,28 +189,28 @@ func maskStatus(s connect.Status, trim func(string) string) connect.Status {
 // maskConfigs asks each suspect's plugin which options are secret and masks all configurations. A plugin that does not
 // answer is no harm: options with a secret's name are masked in any case.
 func (c *Collector) maskConfigs(ctx context.Context, cluster string, subjects []Subject) {
-	classes := map[string][]string{}
+	var classes []string
 	for _, s := range subjects {
-		if s.Suspect && s.Config["connector.class"] != "" {
-			classes[s.Config["connector.class"]] = nil
+		if class := s.Config["connector.class"]; s.Suspect && class != "" && !slices.Contains(classes, class) {
+			classes = append(classes, class)
 		}
 	}
+	keys := make([][]string, len(classes))
 	var all sync.WaitGroup
-	var mu sync.Mutex
-	for class := range classes {
-		all.Go(func() {
-			keys := c.passwordKeys(ctx, cluster, class)
-			mu.Lock()
-			defer mu.Unlock()
-			classes[class] = keys
-		})
+	for i, class := range classes {
+		all.Go(func() { keys[i] = c.passwordKeys(ctx, cluster, class) })
 	}
 	all.Wait()
 	for i, s := range subjects {
 		subjects[i].Config = nil
-		if c.Mask != nil {
-			subjects[i].Config = c.Mask.Config(s.Config, classes[s.Config["connector.class"]])
+		if c.Mask == nil {
+			continue
 		}
+		var secret []string
+		if at := slices.Index(classes, s.Config["connector.class"]); at >= 0 {
+			secret = keys[at]
+		}
+		subjects[i].Config = c.Mask.Config(s.Config, secret)
 	}
 }
 

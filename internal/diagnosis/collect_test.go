@@ -193,3 +193,24 @@ func TestLongTrace(t *testing.T) {
 		t.Errorf("the cause is lost")
 	}
 }
+
+func BenchmarkCollect(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 5000} {
+		list := map[string]connect.Connector{}
+		for i, s := range storm(n) {
+			for j := range s.Status.Tasks { // no two traces alike
+				if s.Status.Tasks[j].Trace != "" {
+					s.Status.Tasks[j].Trace = fmt.Sprintf("%s\tat a.B.c(B.java:%d)\n%s", s.Status.Tasks[j].Trace, i, strings.Repeat("\tat org.apache.kafka.connect.runtime.WorkerSinkTask.poll(WorkerSinkTask.java:359)\n", 60))
+				}
+			}
+			list[s.Connector] = connect.Connector{Status: s.Status, Config: map[string]string{"connector.class": "x.Sink", "connection.password": "x", "topics": "orders"}}
+		}
+		c := &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: list}}, Mask: redact.New("Zq7kPlantedSecret")}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Diagnose(c.Collect(b.Context(), "w", nil))
+			}
+		})
+	}
+}

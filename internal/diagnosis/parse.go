@@ -152,6 +152,10 @@ func (p *parser) close() {
 	}
 	p.link.Message = strings.TrimRight(p.link.Message+p.message.String(), " \t\r\n")
 	p.message.Reset()
+	if p.link.Class == "" { // "Caused by:" and nothing behind it
+		p.chain.Truncated = true
+		return
+	}
 	list := &p.chain.Links
 	if p.suppressed >= 0 {
 		list = &p.chain.Suppressed
