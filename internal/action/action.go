@@ -6,6 +6,8 @@ package action
 import (
 	"context"
 	"time"
+
+	"cdcbot/internal/connect"
 )
 
 // Risk says how much an action can hurt. The zero value is not a risk: every action names one.
@@ -50,4 +52,31 @@ type Output struct {
 type World interface {
 	// Connect returns the Kafka Connect cluster with the configured name ("" is the pipeline's own).
 	Connect(cluster string) (Connect, error)
+}
+
+// Connect is what actions ask of a Kafka Connect cluster; *connect.Client is one.
+type Connect interface {
+	Connectors(ctx context.Context) (map[string]connect.Connector, error)
+	Status(ctx context.Context, name string) (connect.Status, error)
+	Config(ctx context.Context, name string) (map[string]string, error)
+	Offsets(ctx context.Context, name string) ([]connect.Offset, error)
+	Restart(ctx context.Context, name string, onlyFailed bool) (connect.Status, error)
+	RestartTask(ctx context.Context, name string, task int) error
+	Pause(ctx context.Context, name string) error
+	Resume(ctx context.Context, name string) error
+	Stop(ctx context.Context, name string) error
+	PutConfig(ctx context.Context, name string, config map[string]string) error
+	Validate(ctx context.Context, class string, config map[string]string) (connect.Validation, error)
+	Await(ctx context.Context, name string, want func(connect.Status) bool) (connect.Status, error)
+}
+
+// order ranks the risks.
+var order = map[Risk]int{Read: 0, Change: 1, High: 2}
+
+// Max is the higher of two risks; "" counts as the lowest.
+func Max(a, b Risk) Risk {
+	if order[b] > order[a] || a == "" {
+		return b
+	}
+	return a
 }
