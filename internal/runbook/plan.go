@@ -1,0 +1,318 @@
+package runbook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"cdcbot/internal/action"
+	"cdcbot/internal/connect"
+)
+
+// Errors a caller decides on.
+var (
+	ErrNoSection = errors.New("no such section")
+	ErrNoOption  = errors.New("no such option")
+	ErrInput     = errors.New("input is missing or wrong")
+	ErrTarget    = errors.New("target is not configured")
+)
+
+// Targets resolve what runbooks write to what is configured: "localhost:8083" → the name of a cluster.
+type Targets struct {
+	Clusters map[string]string // host:port, lower case → cluster name
+	Default  string            // the pipeline's own cluster
+}
+
+func (t Targets) cluster(host string) (string, error) {
+	if host == "" {
+		return t.Default, nil
+	}
+	if name, ok := t.Clusters[strings.ToLower(host)]; ok {
+		return name, nil
+	}
+	return "", fmt.Errorf("%w: %s; set pipelines.<name>.connect.url or add it to pipelines.<name>.connect.aliases", ErrTarget, host)
+}
+
+// Plan fills the blanks of a section. option is 0 for a section without options. The same book, inputs and targets give
+// the same plan.
+func (b *Book) Plan(section string, option int, inputs map[string]string, t Targets) (Plan, error) {
+	i := slices.IndexFunc(b.Sections, func(s Section) bool { return s.ID == section })
+	if i < 0 {
+		return Plan{}, fmt.Errorf("section %q of %s: %w", section, b.Name, ErrNoSection)
+	}
+	steps, title, err := b.Sections[i].choose(option)
+	if err != nil {
+		return Plan{}, fmt.Errorf("section %q of %s: %w", section, b.Name, err)
+	}
+	p := Plan{Book: b.Name, SHA256: b.SHA256, Section: section, Option: option, Title: title, Inputs: map[string]string{}}
+	for _, s := range steps {
+		filled, err := s.fill(inputs, t, p.Inputs)
+		if err != nil {
+			return Plan{}, fmt.Errorf("%s line %d: %w", b.Name, s.Line, err)
+		}
+		p.add(filled)
+	}
+	p.aim()
+	return p, nil
+}
+
+func (s Section) choose(option int) ([]Step, string, error) {
+	if len(s.Options) == 0 {
+		if option != 0 {
+			return nil, "", fmt.Errorf("option %d: %w; it has no options", option, ErrNoOption)
+		}
+		if s.Kind == Diagnosis {
+			return s.Probes, s.Title, nil
+		}
+		return s.Common, s.Title, nil
+	}
+	for _, o := range s.Options {
+		if o.Number == option {
+			return o.Steps, s.Title + " — " + o.Title, nil
+		}
+	}
+	return nil, "", fmt.Errorf("option %d: %w; it has 1 to %d", option, ErrNoOption, len(s.Options))
+}
+
+func (p *Plan) add(s Step) {
+	p.Steps = append(p.Steps, s)
+	risk := action.Change // what a person does by hand may change anything
+	if s.Action != nil {
+		risk = s.Action.Risk()
+	}
+	p.Risk = action.Max(p.Risk, risk)
+}
+
+// aim tells a wait what to wait for: the connectors that the steps before it restarted.
+func (p *Plan) aim() {
+	var touched []string
+	for i, s := range p.Steps {
+		switch a := s.Action.(type) {
+		case action.RestartConnector:
+			touched = append(touched, a.Connector)
+		case action.WaitHealthy:
+			a.Connectors = slices.Clone(touched)
+			p.Steps[i].Action = a
+		}
+	}
+}
+
+// fill puts inputs into the blanks of a step and resolves its target. Used inputs are noted in used.
+func (s Step) fill(inputs map[string]string, t Targets, used map[string]string) (Step, error) {
+	for _, name := range s.Inputs {
+		value := strings.TrimSpace(inputs[name])
+		if err := checkInput(name, value); err != nil {
+			return s, err
+		}
+		used[name] = value
+	}
+	put := func(text string) string {
+		return hidden.ReplaceAllStringFunc(text, func(m string) string { return used[hidden.FindStringSubmatch(m)[1]] })
+	}
+	s.Source, s.Manual = replaceShown(s.Source, s.Inputs, used), replaceShown(s.Manual, s.Inputs, used)
+	if s.Action == nil {
+		return s, nil
+	}
+	var err error
+	s.Action, err = bind(s.Action, put, t)
+	return s, err
+}
+
+func replaceShown(text string, names []string, values map[string]string) string {
+	for _, name := range names {
+		text = strings.ReplaceAll(text, "<"+name+">", values[name])
+	}
+	return text
+}
+
+// checkInput: what people type becomes part of names and texts, so it may not be empty, endless or hold control characters.
+func checkInput(name, value string) error {
+	switch {
+	case value == "":
+		return fmt.Errorf("%w: %s is empty", ErrInput, name)
+	case len([]rune(value)) > 300:
+		return fmt.Errorf("%w: %s is longer than 300 characters", ErrInput, name)
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return fmt.Errorf("%w: %s holds control characters", ErrInput, name)
+	}
+	return nil
+}
+
+// bind resolves the target of an action and fills its texts.
+func bind(a action.Action, put func(string) string, t Targets) (action.Action, error) {
+	var err error
+	switch x := a.(type) {
+	case action.Look:
+		x.Connector = put(x.Connector)
+		x.Cluster, err = t.cluster(x.Cluster)
+		return x, err
+	case action.RestartConnector:
+		x.Connector = put(x.Connector)
+		x.Cluster, err = t.cluster(x.Cluster)
+		return x, err
+	case action.Transition:
+		x.Connector = put(x.Connector)
+		x.Cluster, err = t.cluster(x.Cluster)
+		return x, err
+	case action.Configure:
+		x.Connector = put(x.Connector)
+		set := map[string]string{}
+		for k, v := range x.Set {
+			set[put(k)] = put(v)
+		}
+		x.Set = set
+		x.Cluster, err = t.cluster(x.Cluster)
+		return x, err
+	case action.WaitHealthy:
+		x.Cluster, err = t.cluster(x.Cluster)
+		return x, err
+	}
+	return a, nil
+}
+
+// Resolve says which steps name a target that is not configured.
+func (b *Book) Resolve(t Targets) []Finding {
+	var findings []Finding
+	for _, s := range b.Sections {
+		for _, step := range s.steps() {
+			if step.Action == nil {
+				continue
+			}
+			if _, err := bind(step.Action, func(text string) string { return text }, t); err != nil {
+				f := Finding{Level: "error", Code: "unresolved-target", Line: step.Line, Column: 1, Text: err.Error()}
+				if !slices.Contains(findings, f) {
+					findings = append(findings, f)
+				}
+			}
+		}
+	}
+	return findings
+}
+
+// steps are all steps of a section, each once.
+func (s Section) steps() []Step {
+	all := slices.Concat(s.Probes, s.Common)
+	seen := map[int]bool{}
+	for _, o := range s.Options {
+		for _, step := range o.Steps {
+			if !seen[step.Line] {
+				seen[step.Line] = true
+				all = append(all, step)
+			}
+		}
+	}
+	return all
+}
+
+// Digest is the hex SHA-256 of the plan's canonical form: everything that decides what will run and what people read.
+func (p Plan) Digest() string {
+	type step struct {
+		Title  string `json:"title"`
+		Phase  Phase  `json:"phase"`
+		Guard  Guard  `json:"guard"`
+		Source string `json:"source"`
+		Kind   string `json:"kind"`
+		Action any    `json:"action"`
+		Manual string `json:"manual"`
+	}
+	body := struct {
+		Book, SHA256, Section string
+		Option                int
+		Title                 string
+		Inputs                map[string]string
+		Steps                 []step
+	}{p.Book, p.SHA256, p.Section, p.Option, p.Title, p.Inputs, nil}
+	for _, s := range p.Steps {
+		x := step{Title: s.Title, Phase: s.Phase, Guard: s.Guard, Source: s.Source, Manual: s.Manual}
+		if s.Action != nil {
+			x.Kind, x.Action = s.Action.Kind(), s.Action
+		}
+		body.Steps = append(body.Steps, x)
+	}
+	b, err := json.Marshal(body) // map keys are sorted
+	if err != nil {
+		return "unencodable: " + err.Error() // equals no digest, so nothing can be approved
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Effects are the sentences that an approver reads, one for each step.
+func (p Plan) Effects() []string {
+	list := make([]string, len(p.Steps))
+	for i, s := range p.Steps {
+		list[i] = s.Effect()
+	}
+	return list
+}
+
+// Effect says what a step does, its condition first.
+func (s Step) Effect() string {
+	text := s.Manual
+	if s.Action != nil {
+		text = s.Action.Effect()
+	}
+	if s.Guard.Text != "" {
+		return s.Guard.Text + ": " + text
+	}
+	return text
+}
+
+// RestartPlan is the plan of /cdc restart: the failed tasks of a connector, or one task.
+func RestartPlan(cluster, connector string, task *int) Plan {
+	a := action.RestartConnector{Cluster: cluster, Connector: connector, OnlyFailed: task == nil, Task: task}
+	title := "Restart failed tasks of " + connector
+	if task != nil {
+		title = fmt.Sprintf("Restart task %d of %s", *task, connector)
+	}
+	return own("restart", title, a)
+}
+
+// PausePlan pauses connectors, one step each.
+func PausePlan(cluster string, connectors ...string) Plan {
+	return move("pause", "Pause", connect.Paused, cluster, connectors)
+}
+
+// ResumePlan resumes connectors.
+func ResumePlan(cluster string, connectors ...string) Plan {
+	return move("resume", "Resume", connect.Running, cluster, connectors)
+}
+
+// StopPlan stops connectors; their configuration and offsets stay.
+func StopPlan(cluster string, connectors ...string) Plan {
+	return move("stop", "Stop", connect.Stopped, cluster, connectors)
+}
+
+func move(section, verb string, to connect.State, cluster string, connectors []string) Plan {
+	var acts []action.Action
+	for _, name := range connectors {
+		acts = append(acts, action.Transition{Cluster: cluster, Connector: name, To: to})
+	}
+	return own(section, verb+" "+strings.Join(connectors, ", "), acts...)
+}
+
+// own makes a plan of the bot's own, in the same shape as a runbook's.
+func own(section, title string, acts ...action.Action) Plan {
+	p := Plan{Book: "builtin", Section: section, Title: title, Inputs: map[string]string{}}
+	for _, a := range acts {
+		p.add(Step{Title: strings.TrimSuffix(a.Effect(), "."), Source: a.Kind(), Phase: Act, Action: a})
+	}
+	return p
+}
+
+// Blanks are the names of a section's inputs, sorted.
+func (s Section) Blanks() []string {
+	names := map[string]bool{}
+	for _, step := range s.steps() {
+		for _, name := range step.Inputs {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
