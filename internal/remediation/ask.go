@@ -1,0 +1,248 @@
+package remediation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cdcbot/internal/approval"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/runbook"
+	"cdcbot/internal/timeline"
+)
+
+// Wish is what a person asks for: a section of the incident's runbook, or a plan of the bot's own (Runbook "builtin").
+type Wish struct {
+	Incident string
+	Recipe   approval.Recipe
+	By       Person
+	Reason   string
+}
+
+// Ask makes a plan and asks for approval: the end of stage 4 and the beginning of stage 5. When the same plan waits
+// already, that request is returned with approval.ErrDuplicate.
+func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
+	inc, err := f.Incidents.Get(ctx, w.Incident)
+	if err != nil {
+		return approval.Request{}, err
+	}
+	if inc.State == incident.Closed {
+		return approval.Request{}, ErrClosed
+	}
+	plan, recipe, err := f.fresh(inc, w.Recipe)
+	if err != nil {
+		return approval.Request{}, err
+	}
+	req, err := f.Approvals.Ask(ctx, approval.Request{
+		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
+		Requester: w.By.ID, Reason: w.Reason, Needed: f.Policy.Needed(string(plan.Risk), w.By.ID == ""),
+	})
+	if err != nil {
+		return req, fmt.Errorf("asking for %q on %s: %w", plan.Title, inc.ID, err)
+	}
+	return req, f.asked(ctx, req, plan, w.By)
+}
+
+func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Plan, by Person) error {
+	if err := f.Queue.Enqueue(ctx, Job{Kind: Expire, Incident: req.Incident, Request: req.ID}, req.ExpiresAt); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s asks for: %s", by.Name, plan.Title)
+	data := map[string]any{"request": req.ID, "digest": req.Digest, "risk": req.Risk, "needed": req.Needed,
+		"reason": req.Reason, "effects": plan.Effects(), "recipe": req.Recipe, "expires_at": req.ExpiresAt}
+	if err := f.record(ctx, req.Incident, timeline.PlanProposed, person(by), "ask:"+req.ID, text, data); err != nil {
+		return err
+	}
+	return f.touch(ctx, req.Incident)
+}
+
+// Choice is one person's answer to a request, bound to the digest that the person saw.
+type Choice struct {
+	Request string
+	Digest  string
+	Verdict approval.Verdict
+	Reason  string
+	By      Person
+}
+
+// Decide is stage 5 and, when the last approval is given, the start of stage 6.
+func (f *Flow) Decide(ctx context.Context, c Choice) (approval.Request, error) {
+	req, err := f.Approvals.Get(ctx, c.Request)
+	if err != nil {
+		return req, err
+	}
+	if err := f.may(ctx, c, req); err != nil {
+		return req, err
+	}
+	if c.Verdict == approval.Approve {
+		if err := f.unchanged(ctx, req); err != nil {
+			return req, err
+		}
+	}
+	req, err = f.Approvals.Decide(ctx, req.ID, approval.Decision{User: c.By.ID, Verdict: c.Verdict, Digest: c.Digest, Reason: c.Reason, At: f.Now()})
+	if err != nil {
+		return req, err
+	}
+	return req, f.decided(ctx, req, c)
+}
+
+// may asks the policy. A requester is told so before anything else is looked at.
+func (f *Flow) may(ctx context.Context, c Choice, req approval.Request) error {
+	if c.By.ID == req.Requester {
+		return approval.ErrSelf
+	}
+	if req.State != approval.Pending {
+		return approval.ErrNotPending
+	}
+	who, err := f.People.Person(ctx, c.By.ID)
+	if err != nil {
+		return fmt.Errorf("looking up who decides: %w", err)
+	}
+	return f.Policy.MayDecide(ctx, who, req.Risk)
+}
+
+// unchanged compiles the recipe again: people must not agree to what would no longer run. What differs voids the request.
+func (f *Flow) unchanged(ctx context.Context, req approval.Request) error {
+	inc, err := f.Incidents.Get(ctx, req.Incident)
+	if err != nil {
+		return err
+	}
+	if _, err := f.again(inc, req); err != nil {
+		return errors.Join(err, f.void(ctx, req, err.Error()))
+	}
+	return nil
+}
+
+func (f *Flow) void(ctx context.Context, req approval.Request, why string) error {
+	if _, err := f.Approvals.Void(ctx, req.ID, why); err != nil && !errors.Is(err, approval.ErrNotPending) {
+		return err
+	}
+	text := fmt.Sprintf("%s is void: %s", req.ID, why)
+	if err := f.record(ctx, req.Incident, timeline.PlanVoided, timeline.Bot, "void:"+req.ID, text, map[string]any{"request": req.ID}); err != nil {
+		return err
+	}
+	return f.touch(ctx, req.Incident)
+}
+
+func (f *Flow) decided(ctx context.Context, req approval.Request, c Choice) error {
+	if err := f.recordDecisions(ctx, req, map[string]string{c.By.ID: c.By.Name}); err != nil {
+		return err
+	}
+	if req.State == approval.Approved {
+		if err := f.start(ctx, req); err != nil {
+			return err
+		}
+	}
+	return f.touch(ctx, req.Incident)
+}
+
+// recordDecisions writes every decision of a request that is not in the timeline yet; keys make it repeatable, so that
+// a crash between deciding and writing loses nothing.
+func (f *Flow) recordDecisions(ctx context.Context, req approval.Request, names map[string]string) error {
+	for _, d := range req.Decisions {
+		t, verb := timeline.PlanApproved, "approves"
+		if d.Verdict == approval.Reject {
+			t, verb = timeline.PlanRejected, "rejects"
+		}
+		text := fmt.Sprintf("%s %s: %s", f.name(ctx, d.User, names), verb, req.Title)
+		if d.Reason != "" {
+			text += " — " + d.Reason
+		}
+		data := map[string]any{"request": req.ID, "digest": d.Digest, "reason": d.Reason, "at": d.At}
+		who := timeline.Person(d.User, f.name(ctx, d.User, names))
+		if err := f.record(ctx, req.Incident, t, who, "decide:"+req.ID+":"+d.User, text, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Flow) name(ctx context.Context, id string, known map[string]string) string {
+	if n := known[id]; n != "" {
+		return n
+	}
+	if who, err := f.People.Person(ctx, id); err == nil && who.Name != "" {
+		return who.Name
+	}
+	return id
+}
+
+// Withdraw takes a request back; only its requester may.
+func (f *Flow) Withdraw(ctx context.Context, id string, by Person) (approval.Request, error) {
+	req, err := f.Approvals.Withdraw(ctx, id, by.ID)
+	if err != nil {
+		return req, err
+	}
+	text := fmt.Sprintf("%s withdraws: %s", by.Name, req.Title)
+	if err := f.record(ctx, req.Incident, timeline.PlanWithdrawn, person(by), "withdraw:"+req.ID, text, map[string]any{"request": req.ID}); err != nil {
+		return req, err
+	}
+	return req, f.touch(ctx, req.Incident)
+}
+
+// expire ends a request that nobody answered in time.
+func (f *Flow) expire(ctx context.Context, id string) error {
+	req, err := f.Approvals.Expire(ctx, id)
+	if errors.Is(err, approval.ErrNotPending) || errors.Is(err, approval.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if req.State != approval.Expired {
+		return f.Queue.Enqueue(ctx, Job{Kind: Expire, Incident: req.Incident, Request: id, Attempt: stamp(f.Now())}, req.ExpiresAt)
+	}
+	text := fmt.Sprintf("nobody answered in time: %s", req.Title)
+	if err := f.record(ctx, req.Incident, timeline.PlanExpired, timeline.Bot, "expire:"+id, text, map[string]any{"request": id}); err != nil {
+		return err
+	}
+	return f.touch(ctx, req.Incident)
+}
+
+// fresh makes the plan for a recipe as things are now, and the recipe that names exactly this plan.
+func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, approval.Recipe, error) {
+	if r.Runbook == "" {
+		r.Runbook = inc.Runbook
+	}
+	p, ok := f.Pipelines[inc.Pipeline]
+	if !ok {
+		return runbook.Plan{}, r, fmt.Errorf("pipeline %q: %w", inc.Pipeline, ErrNoPipeline)
+	}
+	if r.Runbook == Builtin {
+		plan, err := builtin(p.Cluster, r)
+		return plan, r, err
+	}
+	book, ok := f.Library.Book(r.Runbook)
+	if !ok {
+		return runbook.Plan{}, r, fmt.Errorf("runbook %q: %w", r.Runbook, ErrNoSection)
+	}
+	r.SHA256 = book.SHA256
+	plan, err := book.Plan(r.Section, r.Option, r.Inputs, p.Targets)
+	if err == nil && len(plan.Steps) == 0 {
+		err = ErrEmptyPlan
+	}
+	return plan, r, err
+}
+
+// again compiles a request's recipe and insists on the digest that people saw.
+func (f *Flow) again(inc incident.Incident, req approval.Request) (runbook.Plan, error) {
+	plan, recipe, err := f.fresh(inc, req.Recipe)
+	if err != nil {
+		return plan, fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	if recipe.SHA256 != req.Recipe.SHA256 {
+		return plan, fmt.Errorf("%w: runbook %s was edited", ErrChanged, recipe.Runbook)
+	}
+	if got := plan.Digest(); got != req.Digest {
+		return plan, fmt.Errorf("%w: digest %s, requested %s", ErrChanged, short(got), short(req.Digest))
+	}
+	return plan, nil
+}
+
+func short(digest string) string {
+	if len(digest) <= 12 {
+		return digest
+	}
+	return strings.ToLower(digest[:12])
+}

@@ -1,0 +1,57 @@
+package remediation
+
+import (
+	"context"
+
+	"cdcbot/internal/approval"
+	"cdcbot/internal/incident"
+)
+
+// View assembles everything there is to show of an incident now.
+func (f *Flow) View(ctx context.Context, id string) (View, error) {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	d, err := f.Journal.Diagnosis(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	runs, err := f.Journal.Runs(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	requests, err := f.Approvals.ForIncident(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
+	if inc.State != incident.Closed {
+		v.Fixes = f.fixes(inc, d)
+	}
+	for _, req := range requests {
+		v.Requests = append(v.Requests, f.show(inc, req))
+	}
+	return v, nil
+}
+
+// Asked is one request with its plan.
+func (f *Flow) Asked(ctx context.Context, id string) (Asked, error) {
+	req, err := f.Approvals.Get(ctx, id)
+	if err != nil {
+		return Asked{}, err
+	}
+	inc, err := f.Incidents.Get(ctx, req.Incident)
+	if err != nil {
+		return Asked{}, err
+	}
+	return f.show(inc, req), nil
+}
+
+func (f *Flow) show(inc incident.Incident, req approval.Request) Asked {
+	plan, err := f.again(inc, req)
+	if err != nil {
+		return Asked{Request: req, Stale: err.Error()}
+	}
+	return Asked{Request: req, Plan: plan}
+}

@@ -1,0 +1,379 @@
+package remediation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cdcbot/internal/action"
+	"cdcbot/internal/approval"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/runbook"
+	"cdcbot/internal/timeline"
+)
+
+// leaseTTL is how long a run's lease outlives its holder; leaseBeat is how often the holder renews it.
+const (
+	leaseTTL  = 12 * time.Second
+	leaseBeat = 3 * time.Second
+)
+
+// start makes the run of an approved request and hands it to the queue.
+func (f *Flow) start(ctx context.Context, req approval.Request) error {
+	run, _, err := f.Journal.NewRun(ctx, f.newRun(ctx, req))
+	if err != nil {
+		return err
+	}
+	return f.Queue.Enqueue(ctx, Job{Kind: Execute, Incident: req.Incident, Request: req.ID, Run: run.ID}, f.Now())
+}
+
+func (f *Flow) newRun(ctx context.Context, req approval.Request) Run {
+	run := Run{Incident: req.Incident, Request: req.ID, Title: req.Title, State: Running, StartedAt: f.Now(), Requester: req.Requester}
+	for _, d := range req.Decisions {
+		if d.Verdict == approval.Approve {
+			run.Approvers = append(run.Approvers, d.User)
+		}
+	}
+	asked, err := f.Asked(ctx, req.ID)
+	if err != nil {
+		return run // execute compiles again and says what is wrong
+	}
+	for _, s := range asked.Plan.Steps {
+		run.Steps = append(run.Steps, pending(s))
+	}
+	return run
+}
+
+func pending(s runbook.Step) RunStep {
+	step := RunStep{Title: s.Title, State: StepPending}
+	if s.Action == nil {
+		step.Manual, step.Effect = true, s.Manual
+	} else {
+		step.Effect = s.Action.Effect()
+	}
+	if step.Title == "" {
+		step.Title = step.Effect
+	}
+	return step
+}
+
+// execute is stages 6 and 7. It may be called again for the same run after a crash, on another replica, or when a
+// person has done what the run waited for; it goes on where the journal says it stands.
+func (f *Flow) execute(ctx context.Context, id, runID string) error {
+	run, err := f.Journal.Run(ctx, id, runID)
+	if err != nil {
+		return err
+	}
+	if ended(run) {
+		return nil
+	}
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	lease, err := f.Incidents.Lease(ctx, "pipeline:"+inc.Pipeline, f.Replica+"/"+runID+"/"+rand.Text(), leaseTTL) // an owner of its own: two jobs for one run never walk together
+	if err != nil {
+		return fmt.Errorf("running %s on pipeline %s: %w", runID, inc.Pipeline, err)
+	}
+	ctx, stop := f.hold(ctx, lease)
+	defer stop()
+	x := &execution{Flow: f, inc: inc, run: run, token: lease.Token()}
+	return x.walk(ctx)
+}
+
+// hold renews the lease until stop; when it is lost, the context ends, and with it whatever runs.
+func (f *Flow) hold(ctx context.Context, lease *incident.Lease) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(leaseBeat)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if err := lease.Renew(ctx); errors.Is(err, incident.ErrLeaseLost) {
+					cancel(err)
+				}
+			}
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-done
+		release, end := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer end()
+		if err := lease.Release(release); err != nil {
+			f.Log.Warn("lease not released; it runs out by itself", zap.Error(err))
+		}
+	}
+}
+
+func ended(r Run) bool { return r.State == Fixed || r.State == Failed || r.State == Cancelled }
+
+// execution is one walk along the steps of a run, under a lease.
+type execution struct {
+	*Flow
+	inc   incident.Incident
+	run   Run
+	token int64
+}
+
+func (x *execution) walk(ctx context.Context) error {
+	plan, world, err := x.open(ctx)
+	if err != nil || ended(x.run) {
+		return err
+	}
+	for i, step := range plan.Steps {
+		going, err := x.step(ctx, i, step, world)
+		if err != nil || !going {
+			return err
+		}
+	}
+	return x.verify(ctx, plan)
+}
+
+// open checks everything again before the first step: the plan, the digest, the grant; and writes down what people
+// agreed to in case a crash kept it from being written.
+func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error) {
+	req, err := x.Approvals.Get(ctx, x.run.Request)
+	if err != nil {
+		return runbook.Plan{}, nil, err
+	}
+	if err := x.recordDecisions(ctx, req, nil); err != nil {
+		return runbook.Plan{}, nil, err
+	}
+	plan, err := x.again(x.inc, req)
+	if err != nil {
+		return plan, nil, errors.Join(x.void(ctx, req, err.Error()), x.end(ctx, Failed, "the plan changed after it was approved; ask again", err))
+	}
+	grant, err := x.Approvals.Claim(ctx, req.ID, plan.Digest(), x.run.ID)
+	if refused(err) {
+		return plan, nil, x.end(ctx, Failed, "the approval does not hold: "+err.Error(), err)
+	}
+	if err != nil {
+		return plan, nil, err
+	}
+	if !grant.Covers(plan.Digest()) {
+		return plan, nil, x.end(ctx, Failed, "the approval is for another plan", approval.ErrDigest)
+	}
+	return plan, x.Pipelines[x.inc.Pipeline].World, x.begin(ctx, plan)
+}
+
+func refused(err error) bool {
+	for _, final := range []error{approval.ErrUsed, approval.ErrDigest, approval.ErrExpired, approval.ErrNotApproved, approval.ErrNotFound} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// begin runs once per run: it remembers how far the pipeline had come and moves the incident.
+func (x *execution) begin(ctx context.Context, plan runbook.Plan) error {
+	if len(x.run.Steps) == 0 {
+		for _, s := range plan.Steps {
+			x.run.Steps = append(x.run.Steps, pending(s))
+		}
+	}
+	if x.run.Baseline == nil {
+		b := x.baseline(ctx, plan)
+		x.run.Baseline = &b
+	}
+	if err := x.save(ctx); err != nil {
+		return err
+	}
+	data := map[string]any{"run": x.run.ID, "request": x.run.Request, "digest": plan.Digest(), "baseline": x.run.Baseline}
+	if err := x.record(ctx, x.inc.ID, timeline.RunStarted, timeline.Bot, "run:"+x.run.ID, x.run.ID+" starts: "+plan.Title, data); err != nil {
+		return err
+	}
+	if err := x.move(ctx, x.inc.ID, incident.Mitigating, timeline.Bot, x.run.ID+" runs"); err != nil && !errors.Is(err, incident.ErrTransition) {
+		return err
+	}
+	return nil
+}
+
+func (x *execution) save(ctx context.Context) error {
+	if err := x.Journal.SaveRun(ctx, x.run, x.token); err != nil {
+		return err
+	}
+	return x.touch(ctx, x.inc.ID)
+}
+
+// step walks one step; going is false when the run ended or waits for a person.
+func (x *execution) step(ctx context.Context, i int, s runbook.Step, w action.World) (going bool, err error) {
+	switch x.run.Steps[i].State {
+	case StepSucceeded, StepSkipped:
+		return true, nil
+	case StepRunning:
+		if s.Action != nil {
+			return x.resume(ctx, i, s, w)
+		}
+	case StepWaiting, StepUnknown:
+		return x.waited(ctx, i)
+	}
+	if by, err := x.Journal.Signalled(ctx, x.inc.ID, x.run.ID, "cancel"); err != nil || by != "" {
+		return false, errors.Join(err, x.cancelled(ctx, by))
+	}
+	if skip, why := x.guarded(ctx, s); skip {
+		return true, x.skip(ctx, i, why)
+	}
+	if s.Action == nil {
+		return false, x.ask(ctx, i)
+	}
+	return x.act(ctx, i, s, w)
+}
+
+// guarded checks a step's guard when its turn comes. A target that cannot be probed leaves the step to a person.
+func (x *execution) guarded(ctx context.Context, s runbook.Step) (skip bool, why string) {
+	if s.Guard.Target == "" {
+		return false, ""
+	}
+	e := x.Pipelines[x.inc.Pipeline].Collect(ctx, nil)
+	for _, p := range e.Probes {
+		if p.Name == s.Guard.Target && p.OK {
+			return true, fmt.Sprintf("%s: %s answers (%s)", s.Guard.Text, p.Name, p.Text)
+		}
+	}
+	return false, ""
+}
+
+func (x *execution) skip(ctx context.Context, i int, why string) error {
+	step := &x.run.Steps[i]
+	step.State, step.Output, step.EndedAt = StepSkipped, why, x.Now()
+	if err := x.event(ctx, timeline.StepSkipped, i, "skipped: "+step.Title+" — "+why, nil); err != nil {
+		return err
+	}
+	return x.save(ctx)
+}
+
+// act runs an action: its start is durable before anything happens, and it ends when its effect is visible.
+func (x *execution) act(ctx context.Context, i int, s runbook.Step, w action.World) (bool, error) {
+	step := &x.run.Steps[i]
+	step.State, step.StartedAt, step.Attempt = StepRunning, x.Now(), step.Attempt+1
+	data := map[string]any{"action": s.Action.Kind(), "target": s.Action.Target(), "attempt": step.Attempt}
+	if err := x.event(ctx, timeline.StepStarted, i, "starts: "+step.Effect, data); err != nil {
+		return false, err
+	}
+	if err := x.save(ctx); err != nil {
+		return false, err
+	}
+	deadline, cancel := context.WithTimeout(ctx, s.Action.Deadline())
+	defer cancel()
+	out, err := s.Action.Run(deadline, w)
+	if ctx.Err() != nil { // this process is stopping or has lost the lease: whoever takes over looks first
+		return false, context.Cause(ctx)
+	}
+	return x.finish(ctx, i, s, out, err)
+}
+
+func (x *execution) finish(ctx context.Context, i int, s runbook.Step, out action.Output, cause error) (bool, error) {
+	step := &x.run.Steps[i]
+	step.EndedAt, step.Output = x.Now(), clip(x.Redact(out.Text), 600)
+	data := map[string]any{"action": s.Action.Kind(), "output": x.Redact(out.Text), "full": x.Redact(out.Full), "seconds": step.EndedAt.Sub(step.StartedAt).Seconds()}
+	if cause == nil {
+		if t, ok := s.Action.(action.Transition); ok {
+			if err := x.Journal.NoteStopped(ctx, x.inc.Pipeline, t.Connector, t.Kind() == "connect.stop"); err != nil {
+				return false, err
+			}
+		}
+		step.State = StepSucceeded
+		if err := x.event(ctx, timeline.StepSucceeded, i, "done: "+step.Title, data); err != nil {
+			return false, err
+		}
+		return true, x.save(ctx)
+	}
+	step.State, step.Error = StepFailed, clip(x.Redact(cause.Error()), 600)
+	data["error"] = step.Error
+	if err := x.event(ctx, timeline.StepFailed, i, "failed: "+step.Title+" — "+step.Error, data); err != nil {
+		return false, err
+	}
+	return false, x.end(ctx, Failed, "step "+fmt.Sprint(i+1)+" failed: "+step.Error, cause)
+}
+
+// ask stops at a manual step until a person says it is done.
+func (x *execution) ask(ctx context.Context, i int) error {
+	step := &x.run.Steps[i]
+	step.State, step.StartedAt, x.run.State = StepWaiting, x.Now(), Waiting
+	if err := x.event(ctx, timeline.StepStarted, i, "waits for a person: "+step.Effect, nil); err != nil {
+		return err
+	}
+	return x.save(ctx)
+}
+
+// waited looks whether a person has said that the step is done.
+func (x *execution) waited(ctx context.Context, i int) (bool, error) {
+	if by, err := x.Journal.Signalled(ctx, x.inc.ID, x.run.ID, "cancel"); err != nil || by != "" {
+		return false, errors.Join(err, x.cancelled(ctx, by))
+	}
+	by, err := x.Journal.Signalled(ctx, x.inc.ID, x.run.ID, fmt.Sprintf("done:%d", i+1))
+	if err != nil || by == "" {
+		return false, err
+	}
+	step := &x.run.Steps[i]
+	step.State, step.EndedAt, step.By, x.run.State = StepSucceeded, x.Now(), by, Running
+	name := x.name(ctx, by, nil)
+	e := timeline.Event{Type: timeline.StepDone, Actor: timeline.Person(by, name), Text: name + " says it is done: " + step.Title}
+	if err := x.record(ctx, x.inc.ID, e.Type, e.Actor, fmt.Sprintf("done:%s:%d", x.run.ID, i+1), e.Text, map[string]any{"run": x.run.ID, "step": i + 1}); err != nil {
+		return false, err
+	}
+	return true, x.save(ctx)
+}
+
+func (x *execution) cancelled(ctx context.Context, by string) error {
+	if by == "" {
+		return nil
+	}
+	name := x.name(ctx, by, nil)
+	text := fmt.Sprintf("%s cancels %s before step %d", name, x.run.ID, x.next()+1)
+	if err := x.record(ctx, x.inc.ID, timeline.RunCancelled, timeline.Person(by, name), "cancel:"+x.run.ID, text, map[string]any{"run": x.run.ID}); err != nil {
+		return err
+	}
+	return x.end(ctx, Cancelled, "cancelled by "+name, nil)
+}
+
+func (x *execution) next() int {
+	for i, s := range x.run.Steps {
+		if s.State != StepSucceeded && s.State != StepSkipped {
+			return i
+		}
+	}
+	return len(x.run.Steps)
+}
+
+// end closes the run and, when it did not heal, looks at the pipeline again: a new diagnosis is the way back.
+func (x *execution) end(ctx context.Context, to RunState, verdict string, cause error) error {
+	x.run.State, x.run.Verdict, x.run.EndedAt = to, clip(x.Redact(verdict), 600), x.Now()
+	text := fmt.Sprintf("%s ends: %s", x.run.ID, x.run.Verdict)
+	data := map[string]any{"run": x.run.ID, "state": to, "seconds": x.run.EndedAt.Sub(x.run.StartedAt).Seconds()}
+	if err := x.record(ctx, x.inc.ID, timeline.RunFinished, timeline.Bot, "end:"+x.run.ID, text, data); err != nil {
+		return err
+	}
+	if err := x.save(ctx); err != nil {
+		return err
+	}
+	if cause != nil {
+		x.Log.Warn("run ended without healing", zap.String("run", x.run.ID), zap.Error(cause))
+	}
+	if to == Fixed {
+		return nil
+	}
+	return x.Queue.Enqueue(ctx, Job{Kind: Investigate, Incident: x.inc.ID, Attempt: x.run.ID}, x.Now())
+}
+
+// event writes a step's event; the attempt is part of the key, so that a step that runs again after a crash is seen twice.
+func (x *execution) event(ctx context.Context, t timeline.Type, i int, text string, data map[string]any) error {
+	if data == nil {
+		data = map[string]any{}
+	}
+	data["run"], data["step"] = x.run.ID, i+1
+	mark := fmt.Sprintf("%s:%s:%d:%d", t, x.run.ID, i+1, x.run.Steps[i].Attempt)
+	return x.record(ctx, x.inc.ID, t, timeline.Bot, mark, fmt.Sprintf("step %d %s", i+1, strings.TrimSpace(text)), data)
+}

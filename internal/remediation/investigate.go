@@ -1,0 +1,168 @@
+package remediation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"cdcbot/internal/diagnosis"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/runbook"
+	"cdcbot/internal/timeline"
+)
+
+// Diagnose looks again because a person asked.
+func (f *Flow) Diagnose(ctx context.Context, id string, by Person) error {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if inc.State == incident.Closed {
+		return ErrClosed
+	}
+	return f.Queue.Enqueue(ctx, Job{Kind: Investigate, Incident: id, Attempt: by.ID + stamp(f.Now())}, f.Now())
+}
+
+// investigate is stages 3 and 4: it gathers evidence, diagnoses, and shows what can be pressed.
+func (f *Flow) investigate(ctx context.Context, id string) error {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	before, err := f.Journal.Diagnosis(ctx, id)
+	if err != nil {
+		return err
+	}
+	d := diagnosis.Diagnose(f.evidence(ctx, inc))
+	if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
+		return err
+	}
+	if err := f.record(ctx, id, timeline.DiagnosisMade, timeline.Bot, "", told(before, d), summary(d)); err != nil {
+		return err
+	}
+	if err := f.touch(ctx, id); err != nil {
+		return err
+	}
+	return f.attachTrace(ctx, id, d)
+}
+
+// evidence collects what the pipeline's systems answer and adds what the runbook knows.
+func (f *Flow) evidence(ctx context.Context, inc incident.Incident) diagnosis.Evidence {
+	e := diagnosis.Evidence{At: f.Now()}
+	if p, ok := f.Pipelines[inc.Pipeline]; ok {
+		e = p.Collect(ctx, inc.Connectors())
+	}
+	if book, ok := f.book(inc); ok {
+		e.Patterns, e.Sections = known(book)
+	}
+	return e
+}
+
+func (f *Flow) book(inc incident.Incident) (*runbook.Book, bool) {
+	if book, ok := f.Library.Book(inc.Runbook); ok {
+		return book, true
+	}
+	return f.Library.Answers(inc.Alert)
+}
+
+func known(book *runbook.Book) ([]diagnosis.Pattern, []diagnosis.Section) {
+	var patterns []diagnosis.Pattern
+	for _, p := range book.Patterns {
+		patterns = append(patterns, diagnosis.Pattern{Text: p.Text, Hint: p.Hint, Section: p.Section})
+	}
+	var sections []diagnosis.Section
+	for _, s := range book.Sections {
+		if s.Kind == runbook.Cause {
+			sections = append(sections, diagnosis.Section{ID: s.ID, Title: s.Title})
+		}
+	}
+	return patterns, sections
+}
+
+func told(before *diagnosis.Diagnosis, now diagnosis.Diagnosis) string {
+	if before == nil || before.Top().Slug == now.Top().Slug {
+		return now.Headline
+	}
+	return fmt.Sprintf("%s (before: %s)", now.Headline, before.Top().Title)
+}
+
+func summary(d diagnosis.Diagnosis) map[string]any {
+	causes := make([]map[string]any, 0, len(d.Causes))
+	for _, c := range d.Causes {
+		causes = append(causes, map[string]any{"cause": c.Slug, "title": c.Title, "confidence": c.Confidence,
+			"retriable": c.Retriable, "why": c.Why, "connectors": c.Connectors, "for": c.For, "against": c.Against})
+	}
+	return map[string]any{"causes": causes, "probes": d.Probes, "connectors": d.Subjects, "excerpt": d.Excerpt}
+}
+
+// attachTrace puts the whole trace into the thread, once per distinct trace. A file that cannot be posted is no reason
+// to look again: the excerpt is on the card and the diagnosis is in the timeline.
+func (f *Flow) attachTrace(ctx context.Context, id string, d diagnosis.Diagnosis) error {
+	if d.Trace == "" {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(d.Trace))
+	first, err := f.Journal.Once(ctx, id, "trace:"+hex.EncodeToString(sum[:8]))
+	if err != nil || !first {
+		return err
+	}
+	thread, err := f.Painter.Thread(ctx, id)
+	if err == nil {
+		err = f.Room.Attach(ctx, thread, File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
+	}
+	if err != nil {
+		f.Log.Warn("trace not attached", zap.String("incident", id), zap.Error(err))
+	}
+	return nil
+}
+
+// mitigated follows up when the alerts are gone or a verification passed: the quiet period runs from here.
+func (f *Flow) mitigated(ctx context.Context, id string) error {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	since := inc.MitigatedAt
+	if since.IsZero() {
+		since = f.Now()
+	}
+	if err := f.touch(ctx, id); err != nil {
+		return err
+	}
+	return f.Queue.Enqueue(ctx, Job{Kind: Settle, Incident: id, Attempt: stamp(since)}, since.Add(f.Quiet))
+}
+
+// settle resolves an incident that stayed quiet. A relapse meanwhile has moved it on, and then there is nothing to do.
+func (f *Flow) settle(ctx context.Context, id string) error {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if inc.State != incident.Monitoring {
+		return nil
+	}
+	if left := inc.MitigatedAt.Add(f.Quiet).Sub(f.Now()); left > 0 {
+		return f.Queue.Enqueue(ctx, Job{Kind: Settle, Incident: id, Attempt: stamp(inc.MitigatedAt)}, f.Now().Add(left))
+	}
+	return f.move(ctx, id, incident.Resolved, timeline.Bot, fmt.Sprintf("quiet for %s", f.Quiet.Round(time.Second)))
+}
+
+// move walks the incident to a state and writes it down. Being there already is not an error.
+func (f *Flow) move(ctx context.Context, id string, to incident.State, who timeline.Actor, why string) error {
+	inc, from, err := f.Incidents.Move(ctx, id, to)
+	if err != nil {
+		return fmt.Errorf("moving %s to %s: %w", id, to, err)
+	}
+	if from == to {
+		return nil
+	}
+	text := fmt.Sprintf("%s: %s → %s (%s)", id, from, to, why)
+	if err := f.record(ctx, id, timeline.IncidentMoved, who, "", text, map[string]any{"from": from, "to": to, "version": inc.Version}); err != nil {
+		return err
+	}
+	return f.touch(ctx, id)
+}
