@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"go.uber.org/zap"
+
+	"cdcbot/internal/connect"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/remediation"
+	"cdcbot/internal/timeline"
+)
+
+// Connect is what commands read of a Connect cluster.
+type Connect interface {
+	Connectors(ctx context.Context) (map[string]connect.Connector, error)
+	Root(ctx context.Context) (connect.Worker, error)
+}
+
+// Pipeline is what commands know of one pipeline.
+type Pipeline struct {
+	Name    string
+	Cluster string
+	Channel string // its own channel, "" for the default
+	Connect Connect
+	Owns    func(connector string) bool // whether a connector of the cluster belongs to the pipeline
+}
+
+// Router answers commands. Sentence turns an error into what a person should read and do next.
+type Router struct {
+	Flow      *remediation.Flow
+	Pipelines []Pipeline // sorted by name
+	Timeline  *timeline.Log
+	Export    func(ctx context.Context, incident, format string) (remediation.File, error)
+	Sentence  func(err error) string
+	Now       func() time.Time
+	Log       *zap.Logger
+}
+
+// ask is one typed command, taken apart.
+type ask struct {
+	Command
+	args    []string
+	options map[string]string
+}
+
+type handler func(*Router, context.Context, ask) Reply
+
+// word is one row of the table of typed commands.
+type word struct {
+	path    string // "incident show"
+	usage   string
+	text    string
+	example string
+	do      handler
+}
+
+// table lists the typed commands in the order that help shows them.
+func table() []word {
+	return []word{
+		{"status", "/cdc status [connector]", "What runs, what failed, since when.", "/cdc status postgres-sink-connector", (*Router).status},
+		{"restart", "/cdc restart <connector> [task N] [reason]", "Asks for a restart of the failed tasks; a second person approves.", "/cdc restart postgres-sink-connector database is back", (*Router).restart},
+		{"incident list", "/cdc incident list [all]", "Open incidents, newest first.", "/cdc incident list", (*Router).incidentList},
+		{"incident show", "/cdc incident show <ID>", "One incident: cause, requests, runs.", "/cdc incident show INC-1", (*Router).incidentShow},
+		{"incident export", "/cdc incident export <ID> [md|json|csv]", "The timeline as a file.", "/cdc incident export INC-1 md", (*Router).incidentExport},
+		{"incident ack", "/cdc incident ack <ID>", "Says that you take care of it.", "/cdc incident ack INC-1", (*Router).incidentAck},
+		{"incident note", "/cdc incident note <ID> <text>", "Adds a line to the timeline.", "/cdc incident note INC-1 database team is on it", (*Router).incidentNote},
+		{"incident close", "/cdc incident close <ID>", "Ends the work on it.", "/cdc incident close INC-1", (*Router).incidentClose},
+		{"diagnose", "/cdc diagnose <ID>", "Looks again and updates the thread.", "/cdc diagnose INC-1", (*Router).diagnose},
+		{"help", "/cdc help [word]", "This list.", "/cdc help restart", (*Router).help},
+	}
+}
+
+// Do answers one command. It never panics: what goes wrong is said, and the details are logged.
+func (r *Router) Do(ctx context.Context, c Command) (reply Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.Error("command panicked", zap.Any("panic", p), zap.String("text", c.Text), zap.String("verb", string(c.Verb)), zap.Stack("stack"))
+			reply = Reply{Error: true, Text: "Something went wrong inside the bot; nothing was changed by this command. The details are in its log."}
+		}
+	}()
+	if c.Verb != "" {
+		return r.press(ctx, c)
+	}
+	args, options, err := words(c.Text)
+	if err != nil {
+		return Reply{Error: true, Text: "I could not read that: " + err.Error() + "."}
+	}
+	return r.typed(ctx, ask{Command: c, args: args, options: options})
+}
+
+func (r *Router) typed(ctx context.Context, a ask) Reply {
+	if len(a.args) == 0 {
+		return r.help(ctx, a)
+	}
+	for _, w := range table() {
+		path := strings.Fields(w.path)
+		if matches(a.args, path) {
+			a.args = a.args[len(path):]
+			return w.do(r, ctx, a)
+		}
+	}
+	return unknown(a.args)
+}
+
+func matches(args, path []string) bool {
+	if len(args) < len(path) {
+		return false
+	}
+	for i := range path {
+		if !strings.EqualFold(args[i], path[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// unknown answers words that are no command with the nearest ones; it never runs a guess.
+func unknown(args []string) Reply {
+	typed := strings.ToLower(strings.Join(args[:min(2, len(args))], " "))
+	near := nearest(typed, strings.ToLower(args[0]))
+	text := fmt.Sprintf("There is no command %q.", strings.Join(args, " "))
+	if len(near) == 0 {
+		return Reply{Error: true, Text: text + " Try /cdc help.", Suggest: []string{"/cdc help"}}
+	}
+	return Reply{Error: true, Text: text + " Did you mean " + near[0] + "?", Suggest: near}
+}
+
+func nearest(typed, first string) []string {
+	var near []string
+	for _, w := range table() {
+		head, _, _ := strings.Cut(w.path, " ")
+		if head == first || levenshtein.ComputeDistance(typed, w.path) <= 2 || levenshtein.ComputeDistance(first, head) <= 2 {
+			near = append(near, w.usage)
+		}
+	}
+	return near
+}
+
+func (r *Router) help(_ context.Context, a ask) Reply {
+	var lines []HelpLine
+	for _, w := range table() {
+		if len(a.args) == 0 || strings.Contains(w.path, strings.ToLower(a.args[0])) {
+			lines = append(lines, HelpLine{Usage: w.usage, Text: w.text, Example: w.example})
+		}
+	}
+	if len(lines) == 0 {
+		return unknown(a.args)
+	}
+	return Reply{Text: "What I can do", Help: lines}
+}
+
+// fail turns an error into a reply.
+func (r *Router) fail(err error) Reply {
+	return Reply{Error: true, Text: r.Sentence(err)}
+}
+
+func (a ask) by() remediation.Person { return remediation.Person{ID: a.User.ID, Name: a.User.Name} }
+
+// pipelines are those the command is about: the option, else the channel's own, else all.
+func (r *Router) pipelines(a ask) ([]Pipeline, error) {
+	if name, ok := a.options["pipeline"]; ok {
+		i := slices.IndexFunc(r.Pipelines, func(p Pipeline) bool { return p.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("pipeline %q: %w; there are: %s", name, remediation.ErrNoPipeline, r.names())
+		}
+		return r.Pipelines[i : i+1], nil
+	}
+	var own []Pipeline
+	for _, p := range r.Pipelines {
+		if p.Channel != "" && p.Channel == a.Channel {
+			own = append(own, p)
+		}
+	}
+	if len(own) > 0 {
+		return own, nil
+	}
+	return r.Pipelines, nil
+}
+
+func (r *Router) names() string {
+	list := make([]string, len(r.Pipelines))
+	for i, p := range r.Pipelines {
+		list[i] = p.Name
+	}
+	return strings.Join(list, ", ")
+}
+
+// incidentID reads the incident's name as people type it: INC-7, inc-7, 7.
+func incidentID(text string) string {
+	up := strings.ToUpper(strings.Trim(text, "#,.:"))
+	if strings.HasPrefix(up, "INC-") {
+		return up
+	}
+	return "INC-" + up
+}
+
+func (r *Router) openIncidents(ctx context.Context) ([]incident.Incident, error) {
+	return r.Flow.Incidents.List(ctx, incident.Filter{Open: true})
+}
