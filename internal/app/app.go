@@ -1,0 +1,263 @@
+// Package app is the wiring: configuration in, running bot out. cmd/bot and cmd/demo run the same App; the demo only
+// hands it other edges.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"cdcbot/internal/alert"
+	"cdcbot/internal/approval"
+	"cdcbot/internal/commands"
+	"cdcbot/internal/config"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/redact"
+	"cdcbot/internal/remediation"
+	"cdcbot/internal/slack"
+	"cdcbot/internal/timeline"
+)
+
+// Options are what an App is made of. Config and Log are required.
+type Options struct {
+	Config  *config.Config
+	Log     *zap.Logger
+	Version string
+	Redis   redis.UniversalClient // instead of redis.url; the demo's embedded one
+	// Ephemeral allows a Redis that keeps nothing; only the demo and tests may.
+	Ephemeral bool
+	// Database opens a pipeline's sink database; nil means PostgreSQL.
+	Database func(config.Postgres) (Database, error)
+}
+
+// App is one process of the bot.
+type App struct {
+	config   *config.Config
+	log      *zap.Logger
+	redis    redis.UniversalClient
+	flow     *remediation.Flow
+	engine   *remediation.Engine
+	slack    *slack.Bot
+	router   *commands.Router
+	watcher  *alert.Watcher
+	metrics  *prometheus.Registry
+	listener net.Listener
+	handler  http.Handler
+	options  Options
+}
+
+// New wires an App and starts to listen; nothing else runs before Run. Errors name the configuration key to mend.
+func New(ctx context.Context, o Options) (*App, error) {
+	if err := servable(o); err != nil {
+		return nil, err
+	}
+	books, err := openLibrary(o.Config.Runbooks.Dir)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.redis == nil {
+		if a.redis, err = openRedis(o.Config.Redis); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.wire(books); err != nil {
+		return nil, err
+	}
+	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Config.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %q: %w", o.Config.Listen, err)
+	}
+	return a, nil
+}
+
+// servable checks what only serving needs: the tokens, and that nobody can send alerts from outside without a token.
+func servable(o Options) error {
+	c := o.Config
+	var e config.Error
+	if c.Slack.BotToken == "" {
+		e.Problems = append(e.Problems, config.Problem{Key: "slack.bot_token", Expect: "the bot token (xoxb-…), or slack.bot_token_file"})
+	}
+	if c.Slack.AppToken == "" {
+		e.Problems = append(e.Problems, config.Problem{Key: "slack.app_token", Expect: "the app-level token (xapp-…), or slack.app_token_file"})
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); err == nil && c.Alerts.Token == "" && c.Alerts.Username == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		e.Problems = append(e.Problems, config.Problem{Key: "alerts.token", Expect: "a token, because listen is " + c.Listen + " and others can reach it"})
+	}
+	if len(e.Problems) > 0 {
+		return &e
+	}
+	return nil
+}
+
+func (a *App) wire(books library) error {
+	c := a.config
+	mask := redact.New(c.Secrets()...)
+	bot, err := slack.New(slack.Options{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections,
+		Logger: a.log.Named("slack"), Registerer: a.metrics, Now: time.Now, Seen: slack.SeenRedis{Redis: a.redis}, Threads: slack.RedisRefs{Redis: a.redis}})
+	if err != nil {
+		return err
+	}
+	a.slack = bot
+	clusters, err := a.open(mask)
+	if err != nil {
+		return err
+	}
+	replica := hostname() + "/" + rand.Text()[:8]
+	board := bot.Board(slack.BoardOptions{Refs: slack.RedisRefs{Redis: a.redis}, Channel: a.channel, Owner: replica})
+	a.engine = remediation.NewEngine(a.redis, c.Execution.Workers, a.log.Named("queue"))
+	a.flow = a.corridor(books, clusters, board, mask, replica)
+	a.router = a.commands(clusters, bot)
+	routing := newRouting(c)
+	a.watcher = a.watch(books, clusters)
+	labels := alert.LabelNames(c.Alerts.Labels)
+	webhook := &alert.Handler{Sink: a.flow, Token: c.Alerts.Token, Username: c.Alerts.Username, Password: c.Alerts.Password, Labels: labels, Now: time.Now, Log: a.log.Named("webhook")}
+	a.handler = routes(webhook, a.ready, a.metrics)
+	a.flow.Route = routing.pipeline
+	return nil
+}
+
+// channel is where a pipeline's incidents are told; an incident that belongs to none goes to the common one.
+func (a *App) channel(pipeline string) string {
+	if own := a.config.Pipelines[pipeline].Channel; own != "" {
+		return own
+	}
+	if a.config.Slack.Channel != "" {
+		return a.config.Slack.Channel
+	}
+	return a.config.Pipelines[a.config.Names()[0]].Channel
+}
+
+// corridor puts the flow together.
+func (a *App) corridor(books library, clusters map[string]*cluster, room remediation.Room, mask *redact.Redactor, replica string) *remediation.Flow {
+	c := a.config
+	f := &remediation.Flow{
+		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
+		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text},
+		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL},
+		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High},
+		Journal:   &remediation.Journal{Redis: a.redis},
+		Library:   books,
+		Pipelines: map[string]remediation.Pipeline{},
+		Room:      room,
+		Queue:     a.engine,
+		Redact:    mask.Text,
+		Now:       time.Now,
+		Log:       a.log.Named("flow"),
+		Replica:   replica,
+		Quiet:     c.Incident.QuietPeriod,
+		Settle:    c.Execution.Settle,
+		Verify:    c.Execution.Verify,
+		Painter:   remediation.NewPainter(room),
+	}
+	groups := []string{}
+	if c.Approval.Group != "" {
+		groups = append(groups, c.Approval.Group)
+	}
+	f.People = a.slack.People(groups...)
+	for name, cl := range clusters {
+		f.Pipelines[name] = cl.pipeline()
+	}
+	f.Painter.View, f.Painter.Journal, f.Painter.Threads, f.Painter.Owner, f.Painter.Log = f.View, f.Journal, f.Incidents, replica, f.Log
+	return f
+}
+
+func (a *App) commands(clusters map[string]*cluster, bot *slack.Bot) *commands.Router {
+	r := &commands.Router{Flow: a.flow, Timeline: a.flow.Timeline, Sentence: slack.Sentences(a.log.Named("commands")), Now: time.Now, Log: a.log.Named("commands")}
+	r.Export = func(ctx context.Context, id, format string) (remediation.File, error) {
+		return export(ctx, a.flow, id, format)
+	}
+	for _, name := range a.config.Names() {
+		cl := clusters[name]
+		r.Pipelines = append(r.Pipelines, commands.Pipeline{Name: name, Cluster: name, Channel: a.config.Pipelines[name].Channel, Connect: cl.client, Owns: cl.owns})
+	}
+	return r
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "replica"
+	}
+	return name
+}
+
+// Addr is where the App listens.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Flow is the corridor, for tests and the demo.
+func (a *App) Flow() *remediation.Flow { return a.flow }
+
+// reconcileEvery is how often what a crash left behind is looked for.
+const reconcileEvery = 5 * time.Second
+
+// Run serves until ctx ends or something that cannot be mended by waiting goes wrong.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	if err := a.storage(ctx); err != nil {
+		return err
+	}
+	a.log.Info("cdcbot is up", zap.String("version", a.options.Version), zap.String("listen", a.Addr()), zap.Strings("pipelines", a.config.Names()))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve(ctx, a.listener, a.handler) })
+	group.Go(func() error { return a.engine.Run(ctx, a.flow.Work) })
+	group.Go(func() error { return a.flow.Painter.Run(ctx) })
+	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
+	group.Go(func() error { return a.slack.Run(ctx, a.router, listener{a.flow, a.flow.People}) })
+	if a.config.Watch.Enabled {
+		group.Go(func() error { return a.watcher.Run(ctx) })
+	}
+	err := group.Wait()
+	a.log.Info("cdcbot is down")
+	return err
+}
+
+// storage insists on a Redis that keeps what it acknowledges. One that is away is waited for: readiness says so meanwhile.
+func (a *App) storage(ctx context.Context) error {
+	if a.options.Ephemeral {
+		return nil
+	}
+	ticker := time.NewTicker(2 * time.Second)
+	defer ticker.Stop()
+	for {
+		err := durable(ctx, a.redis)
+		if err == nil || errors.Is(err, errNotDurable) {
+			return err
+		}
+		a.log.Warn("waiting for redis", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return err
+		case <-ticker.C:
+		}
+	}
+}
+
+// ready says what is missing before the bot can do its job.
+func (a *App) ready(ctx context.Context) map[string]error {
+	return map[string]error{"redis": ping(ctx, a.redis), "slack": a.slack.Ready()}
+}
+
+func (a *App) close() {
+	if err := a.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		a.log.Warn("closing the listener", zap.Error(err))
+	}
+	if a.options.Redis != nil {
+		return
+	}
+	if err := a.redis.Close(); err != nil {
+		a.log.Warn("closing redis", zap.Error(err))
+	}
+}

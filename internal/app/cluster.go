@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"cdcbot/internal/action"
+	"cdcbot/internal/alert"
+	"cdcbot/internal/config"
+	"cdcbot/internal/connect"
+	"cdcbot/internal/diagnosis"
+	"cdcbot/internal/redact"
+	"cdcbot/internal/remediation"
+	"cdcbot/internal/runbook"
+	"cdcbot/internal/target/postgres"
+)
+
+// Database is what the bot asks of a sink database.
+type Database interface {
+	Probe(ctx context.Context) (string, error)
+	Count(ctx context.Context, table string) (int64, error)
+}
+
+// cluster is one pipeline with its clients. Its name is the pipeline's.
+type cluster struct {
+	name      string
+	config    config.Pipeline
+	client    *connect.Client
+	collector *diagnosis.Collector
+	database  Database // nil when none is configured
+	targets   runbook.Targets
+	owns      func(connector string) bool
+}
+
+// open makes the clients of every pipeline; it does not connect.
+func (a *App) open(mask *redact.Redactor) (map[string]*cluster, error) {
+	clusters := map[string]*cluster{}
+	for _, name := range a.config.Names() {
+		cl, err := a.openOne(name, mask)
+		if err != nil {
+			return nil, fmt.Errorf("pipelines.%s: %w", name, err)
+		}
+		clusters[name] = cl
+	}
+	return clusters, nil
+}
+
+func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
+	p := a.config.Pipelines[name]
+	client, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout})
+	if err != nil {
+		return nil, err
+	}
+	routing := newRouting(a.config)
+	cl := &cluster{name: name, config: p, client: client, targets: Targets(a.config, name), owns: func(c string) bool { return routing.owns(name, c, false) || routing.owns(name, c, true) }}
+	cl.collector = &diagnosis.Collector{Connect: map[string]diagnosis.ConnectReader{name: client}, Deadline: a.config.Diagnosis.Probe, Budget: a.config.Diagnosis.Budget, Now: time.Now, Mask: mask, Members: p.Connectors}
+	if p.Postgres.URL == "" {
+		return cl, nil
+	}
+	if cl.database, err = a.openDatabase(p.Postgres); err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look("postgres", "SELECT 1", cl.database.Probe))
+	return cl, nil
+}
+
+func (a *App) openDatabase(c config.Postgres) (Database, error) {
+	if a.options.Database != nil {
+		return a.options.Database(c)
+	}
+	return postgres.New(postgres.Options{URL: c.URL, Password: c.Password, Timeout: a.config.Diagnosis.Probe})
+}
+
+// Targets are the spellings of a pipeline's Connect cluster that runbooks may use.
+func Targets(c *config.Config, pipeline string) runbook.Targets {
+	t := runbook.Targets{Clusters: map[string]string{}, Default: pipeline}
+	p := c.Pipelines[pipeline].Connect
+	if u, err := url.Parse(p.URL); err == nil {
+		t.Clusters[strings.ToLower(u.Host)] = pipeline
+	}
+	for _, alias := range p.Aliases {
+		t.Clusters[strings.ToLower(alias)] = pipeline
+	}
+	// What every runbook of this world writes, unless it is another pipeline's own address.
+	for _, usual := range []string{"localhost:8083", "127.0.0.1:8083", "kafka-connect:8083", "connect:8083"} {
+		if _, taken := t.Clusters[usual]; !taken && !othersOwn(c, pipeline, usual) {
+			t.Clusters[usual] = pipeline
+		}
+	}
+	return t
+}
+
+func othersOwn(c *config.Config, pipeline, host string) bool {
+	for name, p := range c.Pipelines {
+		if u, err := url.Parse(p.Connect.URL); name != pipeline && err == nil && strings.EqualFold(u.Host, host) {
+			return true
+		}
+	}
+	return false
+}
+
+func (cl *cluster) pipeline() remediation.Pipeline {
+	p := remediation.Pipeline{Name: cl.name, Cluster: cl.name, Targets: cl.targets, World: world{cl}, Offsets: cl.offsets, Rows: map[string]func(context.Context) (int64, error){}}
+	p.Collect = func(ctx context.Context, suspects []string) diagnosis.Evidence {
+		return cl.collector.Collect(ctx, cl.name, suspects)
+	}
+	for _, table := range cl.config.Postgres.Progress {
+		if cl.database != nil {
+			p.Rows[table] = func(ctx context.Context) (int64, error) { return cl.database.Count(ctx, table) }
+		}
+	}
+	return p
+}
+
+// offsets is a text that changes when, and only when, committed positions do.
+func (cl *cluster) offsets(ctx context.Context, connector string) (string, error) {
+	list, err := cl.client.Offsets(ctx, connector)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(list) // map keys are sorted; the worker's order of partitions is stable
+	return string(b), err
+}
+
+// world implements action.World: an action reaches the clients of its own pipeline and no other.
+type world struct{ *cluster }
+
+// Connect implements action.World.
+func (w world) Connect(name string) (action.Connect, error) {
+	if name == "" || name == w.name {
+		return w.client, nil
+	}
+	return nil, fmt.Errorf("cluster %q is not of pipeline %s; set pipelines.%s.connect.url", name, w.name, name)
+}
+
+// watch puts the bot's own watcher together. Threshold and states are the runbook's own unless configured.
+func (a *App) watch(books library, clusters map[string]*cluster) *alert.Watcher {
+	w := &alert.Watcher{Clusters: map[string]alert.Connect{}, Sink: a.flow, Name: a.config.Watch.Alert, States: []string{"FAILED", "STOPPED"}, Threshold: a.config.Watch.Threshold, Every: a.config.Watch.Every, Now: time.Now, Log: a.log.Named("watcher")}
+	if book, ok := books.Answers(w.Name); ok {
+		if len(book.States) > 0 {
+			w.States = book.States
+		}
+		if w.Threshold == 0 {
+			w.Threshold = book.Threshold
+		}
+	}
+	if w.Threshold == 0 {
+		w.Threshold = 2 * time.Minute
+	}
+	for name, cl := range clusters {
+		w.Clusters[name] = snapshots{cl}
+	}
+	w.Expected = func(cluster, connector, state string) bool { return a.flow.Expected(cluster, connector, state) }
+	return w
+}
+
+// snapshots adapts the Connect client to the watcher.
+type snapshots struct{ *cluster }
+
+// Snapshots implements alert.Connect.
+func (s snapshots) Snapshots(ctx context.Context) (map[string]alert.Snapshot, error) {
+	all, err := s.client.Connectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]alert.Snapshot{}
+	for name, c := range all {
+		if !s.owns(name) {
+			continue
+		}
+		snap := alert.Snapshot{State: string(c.Status.State), Trace: c.Status.Trace}
+		for _, t := range c.Status.Tasks {
+			snap.Tasks = append(snap.Tasks, alert.TaskSnapshot{ID: t.ID, State: string(t.State), Trace: t.Trace})
+		}
+		out[name] = snap
+	}
+	return out, nil
+}

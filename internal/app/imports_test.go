@@ -1,0 +1,127 @@
+package app
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// policy says which of our packages each package may import, without "cdcbot/internal/" (docs/ARCHITECTURE.md draws it).
+// A leaf imports nothing of ours. "*" may import everything below. Tests may also import what the testing table says.
+var policy = map[string][]string{
+	"cmd/bot":  {"app", "config", "runbook", "timeline"},
+	"cmd/demo": {"app", "config", "slacksim", "connect/connecttest", "diagnosis"},
+	"runbooks": {},
+
+	"app": {"*"},
+
+	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect"},
+	"commands":    {"remediation", "connect", "timeline", "approval", "incident"},
+	"remediation": {"diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
+	"diagnosis":   {"connect"},
+	"runbook":     {"action", "connect"},
+	"action":      {"connect"},
+	"approval":    {"incident"},
+	"incident":    {"alert"},
+	"timeline":    {"incident", "redact"},
+
+	"alert":               {},
+	"connect":             {},
+	"connect/connecttest": {},
+	"target/postgres":     {},
+	"redact":              {},
+	"config":              {},
+	"lab":                 {},
+	"slacksim":            {},
+	"e2e":                 {},
+}
+
+// testing lists what tests of a package may import besides.
+var testingOnly = map[string][]string{
+	"*":         {"lab", "connect/connecttest", "slacksim", "runbooks"},
+	"e2e":       {"*"},
+	"diagnosis": {"redact"},
+}
+
+func TestImportPolicy(t *testing.T) {
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && file != root {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		checkFile(t, file, filepath.ToSlash(rel))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkFile(t *testing.T, file, rel string) {
+	pkg := strings.TrimPrefix(path.Dir(rel), "internal/")
+	allowed, known := policy[pkg]
+	if !known {
+		t.Errorf("%s: package %s has no import rule; add one to policy with the reason in its package comment", rel, pkg)
+		return
+	}
+	if strings.HasSuffix(rel, "_test.go") {
+		allowed = slices.Concat(allowed, testingOnly["*"], testingOnly[pkg])
+	}
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range parsed.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkImport(t, rel, pkg, name, allowed)
+	}
+}
+
+// forbidden are foreign imports that would break a promise.
+var forbidden = map[string]string{
+	"mvdan.cc/sh/v3/interp": "nothing is ever run as a shell",
+	"os/exec":               "nothing is shelled out",
+}
+
+func checkImport(t *testing.T, rel, pkg, name string, allowed []string) {
+	if why, bad := forbidden[name]; bad && pkg != "lab" && !strings.HasSuffix(rel, "_test.go") {
+		t.Errorf("%s imports %s: %s", rel, name, why)
+	}
+	if name == "github.com/slack-go/slack" && pkg != "slack" && !strings.HasSuffix(rel, "_test.go") {
+		t.Errorf("%s imports %s: only package slack knows Slack", rel, name)
+	}
+	rest, ours := strings.CutPrefix(name, "cdcbot/")
+	if !ours {
+		return
+	}
+	short := strings.TrimPrefix(rest, "internal/")
+	if short == pkg || slices.Contains(allowed, short) || slices.Contains(allowed, "*") && below(pkg, short, rel) {
+		return
+	}
+	t.Errorf("%s: package %s may not import %s", rel, pkg, short)
+}
+
+// below keeps simulators out of the bot: app's own code never links them, whatever "*" says.
+func below(pkg, short, rel string) bool {
+	simulator := short == "slacksim" || short == "connect/connecttest" || short == "lab"
+	return !simulator || strings.HasSuffix(rel, "_test.go") || pkg == "e2e"
+}

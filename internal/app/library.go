@@ -1,0 +1,81 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"cdcbot/internal/runbook"
+	"cdcbot/runbooks"
+)
+
+// library holds the compiled runbooks by name.
+type library map[string]*runbook.Book
+
+// openLibrary compiles every Markdown file of dir, or the runbooks that ship when dir is "". A book that answers the
+// same alert as another is an error: which one runs must never be a matter of luck.
+func openLibrary(dir string) (library, error) {
+	var files fs.FS = runbooks.FS
+	if dir != "" {
+		files = os.DirFS(dir)
+	}
+	names, err := fs.Glob(files, "*.md")
+	if err != nil || len(names) == 0 {
+		return nil, errors.Join(fmt.Errorf("runbooks.dir: %q; expected a folder with at least one .md file", dir), err)
+	}
+	books := library{}
+	for _, name := range names {
+		source, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading runbook %s: %w", name, err)
+		}
+		book, err := runbook.Compile(strings.TrimSuffix(path.Base(name), ".md"), source)
+		if err != nil {
+			return nil, fmt.Errorf("compiling runbook %s: %w", name, err)
+		}
+		books[book.Name] = book
+	}
+	return books, books.unambiguous()
+}
+
+func (l library) unambiguous() error {
+	owner := map[string]string{}
+	for _, name := range l.names() {
+		for _, alert := range l[name].Alerts {
+			if other, taken := owner[alert]; taken {
+				return fmt.Errorf("runbooks %s and %s both answer the alert %s; expected one runbook per alert", other, name, alert)
+			}
+			owner[alert] = name
+		}
+	}
+	return nil
+}
+
+func (l library) names() []string {
+	names := make([]string, 0, len(l))
+	for name := range l {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Book implements remediation.Library.
+func (l library) Book(name string) (*runbook.Book, bool) {
+	b, ok := l[name]
+	return b, ok
+}
+
+// Answers implements remediation.Library.
+func (l library) Answers(alert string) (*runbook.Book, bool) {
+	for _, name := range l.names() {
+		if slices.Contains(l[name].Alerts, alert) {
+			return l[name], true
+		}
+	}
+	return nil, false
+}
