@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"cdcbot/internal/app"
+	"cdcbot/internal/config"
+)
+
+func serveCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the bot", Args: cobra.NoArgs,
+		Long: "Run the bot until SIGTERM. Every key of the configuration file may come from the environment instead:\n" +
+			"approval.ttl is CDCBOT_APPROVAL_TTL. config.example.yaml documents every key.",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path, os.Environ())
+			if err != nil {
+				return err
+			}
+			log, err := app.Logger(cfg.Log)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = log.Sync() }() // stderr cannot always be synced
+			bot, err := app.New(c.Context(), app.Options{Config: cfg, Log: log, Version: versionLine()})
+			if err != nil {
+				return err
+			}
+			return bot.Run(c.Context())
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", os.Getenv("CDCBOT_CONFIG"), "configuration file (also CDCBOT_CONFIG)")
+}
