@@ -1,0 +1,67 @@
+# cdcbot — one word for each job; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/bot and bin/demo
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/bot ./cmd/demo
+
+.PHONY: demo
+demo: ## play an incident in a simulated workspace: prints a URL (needs only Go)
+	$(GO) run ./cmd/demo
+
+.PHONY: test
+test: ## install what is missing (root on Debian) and test everything, on real services
+	./lab/test.sh
+
+.PHONY: check
+check: fmt-check vet lint-books ## the fast loop: no installed services needed
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: bench
+bench: ## print latencies and memory
+	./lab/bench.sh
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: fmt-check
+fmt-check: ## fail when a file is not formatted
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint-books
+lint-books: ## lint the runbooks that ship
+	$(GO) run ./cmd/bot lint --no-targets runbooks/*.md >/dev/null
+
+.PHONY: fuzz
+fuzz: ## fuzz every fuzz test for FUZZTIME each
+	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	  echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+.PHONY: lab
+lab: ## install and start the real services on loopback (see lab/README.md)
+	./lab/install.sh
+	./lab/up.sh
+
+.PHONY: lab-down
+lab-down: ## end the real services; nothing is left behind
+	./lab/down.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist
