@@ -78,7 +78,8 @@ func (c *Collector) Collect(ctx context.Context, cluster string, suspects []stri
 	return Evidence{At: c.now(), Subjects: subjects, Probes: probes}
 }
 
-// probe runs one prober. One that neither returns nor heeds its context is left behind when its deadline has passed.
+// probe runs one prober. One that neither returns nor heeds its context is left behind when its deadline has passed. Its
+// own context ends a little earlier, so that a client that retried to the end can still say what it met.
 func (c *Collector) probe(ctx context.Context, p Prober) Probe {
 	ctx, cancel := context.WithTimeout(ctx, c.deadline())
 	defer cancel()
@@ -90,7 +91,9 @@ func (c *Collector) probe(ctx context.Context, p Prober) Probe {
 				done <- Probe{Reason: Broken, Text: fmt.Sprintf("the probe broke down: %v", r)}
 			}
 		}()
-		done <- p.Probe(ctx)
+		inner, cancel := context.WithTimeout(ctx, c.deadline()*9/10)
+		defer cancel()
+		done <- p.Probe(inner)
 	}()
 	var seen Probe
 	select {
@@ -309,6 +312,8 @@ func reasonOf(err error) Reason {
 		return Reason(told.Reason())
 	case errors.Is(err, connect.ErrUnauthorized):
 		return Denied
+	case errors.Is(err, connect.ErrUnreachable):
+		return Refused
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, connect.ErrTimeout):
 		return Timeout
 	}

@@ -40,6 +40,13 @@ func (c cluster) Validate(ctx context.Context, class string, config map[string]s
 	return v, nil
 }
 
+// What the collector is given in the bot.
+var (
+	_ ConnectReader = (*connect.Client)(nil)
+	_ Validator     = (*connect.Client)(nil)
+	_ Masker        = (*redact.Redactor)(nil)
+)
+
 type denial struct{}
 
 func (denial) Error() string  { return "refused the login" }
@@ -88,7 +95,7 @@ func TestCollect(t *testing.T) {
 		{"named", &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: rows("b", "a")}}}, []string{"a", "gone", "a"},
 			"a! b gone!?", "connect/w+"},
 		{"connect is away", &Collector{Connect: map[string]ConnectReader{"w": cluster{err: connect.ErrUnreachable}}, Members: []string{"b", "a"}}, nil,
-			"a!? b!?", "connect/w:broken"},
+			"a!? b!?", "connect/w:refused"},
 		{"connect is away, named", &Collector{Connect: map[string]ConnectReader{"w": cluster{err: connect.ErrTimeout}}, Members: []string{"b", "a"}}, []string{"a"},
 			"a!?", "connect/w:timeout"},
 		{"not configured", &Collector{}, []string{"a"}, "a!?", "connect/w:missing"},
@@ -155,6 +162,21 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%d of %d probes OK, want 1 of 5", ok, len(e.Probes))
 		}
 	})
+}
+
+// TestWorkerAway asks a real client for a worker that is not there: f1 of the lab.
+func TestWorkerAway(t *testing.T) {
+	client, err := connect.New(connect.Options{Cluster: "warehouse", URL: "http://127.0.0.1:1", Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Collector{Connect: map[string]ConnectReader{"warehouse": client}, Members: []string{"postgres-sink-connector"}, Deadline: 500 * time.Millisecond, Mask: redact.New()}
+	e := c.Collect(t.Context(), "warehouse", nil)
+	d := Diagnose(e)
+	if e.Probes[0].Reason != Refused || d.Top().Slug != WorkerFailure || d.Top().Retriable || d.Subjects[0].State != "UNKNOWN" {
+		report(t, d)
+		t.Errorf("probe %+v, lines %+v", e.Probes[0], d.Subjects)
+	}
 }
 
 // TestNoSecrets plants a secret wherever Connect shows one.
