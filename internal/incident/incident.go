@@ -28,6 +28,9 @@ var (
 	ErrConflict   = errors.New("incident changed meanwhile")
 	ErrLeaseHeld  = errors.New("lease is held by another")
 	ErrLeaseLost  = errors.New("lease was lost")
+
+	// ErrUnavailable means that Redis did not answer: whether the change was made is not known. Doing it again is safe.
+	ErrUnavailable = errors.New("redis is away")
 )
 
 // Incident is one open or past incident. Times are UTC.
@@ -55,14 +58,23 @@ type Incident struct {
 	Version        int64      `json:"version"` // counts writes; an update of an older version is refused
 }
 
-// Affected is one connector (and task) that the alert names, with the alert's own view of it.
+// Affected is one connector (and task) that alerts name. It is well when every alert about it is.
 type Affected struct {
-	Fingerprint string    `json:"fingerprint"`
-	Source      string    `json:"source"` // "alertmanager" or "watcher"
+	Fingerprint string    `json:"fingerprint"` // of the first alert
+	Source      string    `json:"source"`      // who says so: "alertmanager", "watcher", "alertmanager, watcher" or "manual"
 	Connector   string    `json:"connector"`
 	Task        string    `json:"task,omitempty"`
-	FirstSeen   time.Time `json:"first_seen"`
+	FirstSeen   time.Time `json:"first_seen"` // when the first alert says that it began
 	LastSeen    time.Time `json:"last_seen"`
+	ResolvedAt  time.Time `json:"resolved_at,omitzero"`
+	Reports     []Report  `json:"reports,omitempty"`
+}
+
+// Report is what one alert says of an affected connector. Times are the sender's own, so that they can be compared.
+type Report struct {
+	Source      string    `json:"source"`
+	Fingerprint string    `json:"fingerprint"`
+	StartsAt    time.Time `json:"starts_at"`
 	ResolvedAt  time.Time `json:"resolved_at,omitzero"`
 }
 
