@@ -20,7 +20,8 @@ type channels struct {
 	asked time.Time
 }
 
-var channelID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,}$`)
+// Names have no capital letters.
+var channelID = regexp.MustCompile(`^[CDG][A-Z0-9]+$`)
 
 func newChannels(b *Bot) *channels { return &channels{bot: b, ids: map[string]string{}} }
 

@@ -38,15 +38,15 @@ func (b *Bot) handle(ctx context.Context, o order) {
 // begin reports whether nobody has handled the order. When the shared memory is away the order is handled: a person
 // waits, and every change is guarded by its own store.
 func (b *Bot) begin(ctx context.Context, o order) bool {
-	first, err := b.options.Seen.Begin(ctx, o.seen)
+	standing, err := b.options.Seen.Begin(ctx, o.seen)
 	if err != nil {
 		b.log.Warn("cannot tell whether an envelope was handled; handling it", zap.String("key", o.seen), zap.Error(err))
 		return true
 	}
-	if !first {
+	if standing != Fresh {
 		b.metrics.dropped.WithLabelValues("duplicate").Inc()
 	}
-	return first
+	return standing == Fresh
 }
 
 func (b *Bot) done(ctx context.Context, o order) {
@@ -133,15 +133,19 @@ func (b *Bot) busy(ctx context.Context, o order) {
 func (b *Bot) hear(ctx context.Context, o order, kept func()) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hearTime)
 	defer cancel()
-	first, err := b.options.Seen.Begin(ctx, o.seen)
+	standing, err := b.options.Seen.Begin(ctx, o.seen)
 	if err != nil {
 		b.log.Warn("a message is not kept yet; slack will deliver it again", zap.String("key", o.seen), zap.Error(err))
 		return
 	}
-	if !first {
+	switch standing {
+	case Handled:
 		b.metrics.dropped.WithLabelValues("duplicate").Inc()
 		kept()
 		return
+	case UnderWay:
+		b.metrics.dropped.WithLabelValues("duplicate").Inc()
+		return // whoever handles it may fail; slack's next retry finds out
 	}
 	if err := b.keep(ctx, *o.said); err != nil {
 		b.log.Warn("a message is not kept yet; slack will deliver it again", zap.String("key", o.seen), zap.Error(err))

@@ -40,7 +40,7 @@ func requestText(a remediation.Asked) string {
 // requestParts asks people to agree to exactly one plan; once decided it says what happened and has no buttons.
 func requestParts(a remediation.Asked) []part {
 	req := a.Request
-	parts := []part{must(header(requestText(a)), paragraph(asker(req)...))}
+	parts := []part{must(header(requestText(a)), paragraph(whoAsks(req)...))}
 	if req.State != approval.Pending {
 		return append(parts, decidedParts(a)...)
 	}
@@ -57,7 +57,7 @@ func requestParts(a remediation.Asked) []part {
 	return append(parts, must(row(requestButtons(req))))
 }
 
-func asker(req approval.Request) []piece {
+func whoAsks(req approval.Request) []piece {
 	var pieces []piece
 	if req.Requester == "" {
 		pieces = append(pieces, words("I propose this"))

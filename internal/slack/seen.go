@@ -14,13 +14,23 @@ import (
 // through any connection. An envelope counts as handled only after Done: a retry of one that was not completed is
 // handled again, a retry of one under way is not.
 type Seen interface {
-	// Begin reports whether the caller should handle key: nobody has handled it or is handling it.
-	Begin(ctx context.Context, key string) (bool, error)
+	// Begin says where key stands. At Fresh the caller handles it, and says Done or Forget afterwards.
+	Begin(ctx context.Context, key string) (Standing, error)
 	// Done says that key is handled.
 	Done(ctx context.Context, key string) error
 	// Forget says that handling key failed, so that a retry is handled.
 	Forget(ctx context.Context, key string) error
 }
+
+// Standing is how far the handling of an envelope is.
+type Standing string
+
+// The standings.
+const (
+	Fresh    Standing = "fresh"     // nobody has handled it or is handling it
+	UnderWay Standing = "under way" // somebody is handling it, and may yet fail
+	Handled  Standing = "handled"
+)
 
 const (
 	seenFor = time.Hour       // longer than Slack's last retry, which comes after six minutes
@@ -32,33 +42,38 @@ type SeenHere struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	until   map[string]time.Time
+	known   map[string]standing
 	cleaned time.Time
+}
+
+type standing struct {
+	is    Standing
+	until time.Time
 }
 
 // NewSeenHere returns an empty memory.
 func NewSeenHere(now func() time.Time) *SeenHere {
-	return &SeenHere{now: now, until: map[string]time.Time{}, cleaned: now()}
+	return &SeenHere{now: now, known: map[string]standing{}, cleaned: now()}
 }
 
 // Begin implements Seen.
-func (s *SeenHere) Begin(_ context.Context, key string) (bool, error) {
+func (s *SeenHere) Begin(_ context.Context, key string) (Standing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	s.clean(now)
-	if now.Before(s.until[key]) {
-		return false, nil
+	if k, known := s.known[key]; known && now.Before(k.until) {
+		return k.is, nil
 	}
-	s.until[key] = now.Add(heldFor)
-	return true, nil
+	s.known[key] = standing{UnderWay, now.Add(heldFor)}
+	return Fresh, nil
 }
 
 // Done implements Seen.
 func (s *SeenHere) Done(_ context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.until[key] = s.now().Add(seenFor)
+	s.known[key] = standing{Handled, s.now().Add(seenFor)}
 	return nil
 }
 
@@ -66,7 +81,7 @@ func (s *SeenHere) Done(_ context.Context, key string) error {
 func (s *SeenHere) Forget(_ context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.until, key)
+	delete(s.known, key)
 	return nil
 }
 
@@ -76,9 +91,9 @@ func (s *SeenHere) clean(now time.Time) {
 		return
 	}
 	s.cleaned = now
-	for key, until := range s.until {
-		if !now.Before(until) {
-			delete(s.until, key)
+	for key, k := range s.known {
+		if !now.Before(k.until) {
+			delete(s.known, key)
 		}
 	}
 }
@@ -90,21 +105,21 @@ type SeenRedis struct {
 
 func seenKey(key string) string { return "cdcbot:seen:" + key }
 
-// Begin implements Seen with SET NX.
-func (s SeenRedis) Begin(ctx context.Context, key string) (bool, error) {
-	err := s.Redis.SetArgs(ctx, seenKey(key), "under way", redis.SetArgs{Mode: "NX", TTL: heldFor}).Err()
+// Begin implements Seen with SET NX GET, one atomic step.
+func (s SeenRedis) Begin(ctx context.Context, key string) (Standing, error) {
+	before, err := s.Redis.SetArgs(ctx, seenKey(key), string(UnderWay), redis.SetArgs{Mode: "NX", TTL: heldFor, Get: true}).Result()
 	if errors.Is(err, redis.Nil) {
-		return false, nil
+		return Fresh, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("marking envelope %s: %w", key, err)
+		return "", fmt.Errorf("marking envelope %s: %w", key, err)
 	}
-	return true, nil
+	return Standing(before), nil
 }
 
 // Done implements Seen.
 func (s SeenRedis) Done(ctx context.Context, key string) error {
-	if err := s.Redis.Set(ctx, seenKey(key), "done", seenFor).Err(); err != nil {
+	if err := s.Redis.Set(ctx, seenKey(key), string(Handled), seenFor).Err(); err != nil {
 		return fmt.Errorf("marking envelope %s as done: %w", key, err)
 	}
 	return nil
