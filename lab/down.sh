@@ -6,6 +6,7 @@
 #   down.sh -9 connect1   kill, as a machine that went away
 #   down.sh --purge       everything, and delete data and logs
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
 
 # What ends before what: a worker says goodbye to its broker and waits for it when it is gone.

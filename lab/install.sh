@@ -6,6 +6,7 @@
 #
 # What cannot be installed is listed, one line each: "missing: NAME (how to get it)"; the exit code is then 1.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
 POLICY=/usr/sbin/policy-rc.d
 

@@ -5,6 +5,7 @@
 #   up.sh postgres        only that
 #   up.sh connect2        a second Connect worker
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
 SOURCE=cassandra-source-connector SINK=postgres-sink-connector
 CONNECT=http://127.0.0.1:$CONNECT_PORT
@@ -134,7 +135,9 @@ start_connect1() { start_connect 1; }
 start_connect2() { start_connect 2; }
 
 start_connect() {
-  local config=$RUN/connect$1.properties metrics=$((METRICS_PORT + $1 - 1)) agent PORT=$((CONNECT_PORT + $1 - 1))
+  local agent config=$RUN/connect$1.properties PORT=$((CONNECT_PORT + $1 - 1))
+  # shellcheck disable=SC2153  # from env.sh
+  local metrics=$((METRICS_PORT + $1 - 1))
   agent=$(ls "$JARS"/extras/jmx_prometheus_javaagent-*.jar)
   render "$LAB/config/connect.properties" "$config" KAFKA_PORT PORT JARS
   java_main "connect$1" 512m "-javaagent:$agent=127.0.0.1:$metrics:$LAB/config/jmx.yaml" \
@@ -224,7 +227,7 @@ CDCBOT_LAB_METRICS=http://127.0.0.1:$METRICS_PORT/metrics
 CDCBOT_LAB_REGISTRY=http://127.0.0.1:$REGISTRY_PORT/apis/ccompat/v7
 CDCBOT_LAB_KAFKA=127.0.0.1:$KAFKA_PORT
 CDCBOT_LAB_POSTGRES=postgres://admin:admin@127.0.0.1:$POSTGRES_PORT/warehouse
-CDCBOT_LAB_POSTGRES_ADMIN=postgres://postgres@127.0.0.1:$POSTGRES_PORT/warehouse
+CDCBOT_LAB_POSTGRES_ROOT=postgres://postgres@127.0.0.1:$POSTGRES_PORT/warehouse
 CDCBOT_LAB_PROMETHEUS=http://127.0.0.1:$PROMETHEUS_PORT
 CDCBOT_LAB_ALERTMANAGER=http://127.0.0.1:$ALERTMANAGER_PORT
 CDCBOT_LAB_REDIS=redis://127.0.0.1:$REDIS_PORT/0
