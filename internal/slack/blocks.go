@@ -2,6 +2,8 @@ package slack
 
 import (
 	"encoding/json"
+	"net/url"
+	"regexp"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -40,14 +42,30 @@ func bold(s string) piece   { return styled(s, &slackapi.RichTextSectionTextStyl
 func italic(s string) piece { return styled(s, &slackapi.RichTextSectionTextStyle{Italic: true}) }
 func code(s string) piece   { return styled(s, &slackapi.RichTextSectionTextStyle{Code: true}) }
 
-func user(id string) piece { return slackapi.NewRichTextSectionUserElement(id, nil) }
+var userID = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
 
-func anchor(url, label string) piece {
-	return slackapi.NewRichTextSectionLinkElement(url, label, nil)
+// user mentions a person; an ID that is none of Slack's is shown as it is, because Slack would refuse the whole message.
+func user(id string) piece {
+	if !userID.MatchString(id) {
+		return words(line(id))
+	}
+	return slackapi.NewRichTextSectionUserElement(id, nil)
+}
+
+// anchor is a link; what is no web address is shown by its label alone.
+func anchor(address, label string) piece {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || len(address) > 3000 {
+		return words(label)
+	}
+	return slackapi.NewRichTextSectionLinkElement(u.String(), label, nil)
 }
 
 // at is a moment in the reader's own time zone.
 func at(t time.Time) piece {
+	if t.IsZero() {
+		return words(unknownTime)
+	}
 	fallback := utc(t)
 	return slackapi.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} {time}", nil, &fallback)
 }

@@ -167,6 +167,7 @@ func (b *Bot) identify(ctx context.Context) error {
 		}
 		if err != nil {
 			b.log.Warn("slack does not answer; trying again", zap.Error(err))
+			b.links[0].down(fmt.Errorf("asking slack who we are: %w", err))
 		}
 		return who, err
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.3, MaxInterval: 30 * time.Second}), backoff.WithMaxElapsedTime(0))

@@ -20,13 +20,14 @@ import (
 // fake is as much of Slack as the tests of faults need: sockets whose frames a test writes itself, and messages.
 type fake struct {
 	*httptest.Server
-	t *testing.T
+	t testing.TB
 
 	mu       sync.Mutex
 	answers  map[string]func(url.Values) (int, any) // by method; overrides what is built in
 	calls    []call
 	sockets  []*socket
 	onSocket func(*socket)
+	onAck    func(envelope string)
 	acked    map[string]int // by envelope
 	payloads map[string]string
 	messages []*stored
@@ -58,7 +59,7 @@ func (s *socket) write(frame string) error {
 
 const hello = `{"type":"hello","num_connections":1,"debug_info":{"host":"applink-1"},"connection_info":{"app_id":"A1"}}`
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	f := &fake{t: t, answers: map[string]func(url.Values) (int, any){}, acked: map[string]int{}, payloads: map[string]string{}}
 	f.onSocket = func(s *socket) { _ = s.write(hello) }
 	f.Server = httptest.NewServer(f)
@@ -192,7 +193,11 @@ func (f *fake) link(w http.ResponseWriter, r *http.Request) {
 			f.mu.Lock()
 			f.acked[a.EnvelopeID]++
 			f.payloads[a.EnvelopeID] = string(a.Payload)
+			heard := f.onAck
 			f.mu.Unlock()
+			if heard != nil {
+				heard(a.EnvelopeID)
+			}
 		}
 	}
 }
@@ -239,7 +244,7 @@ func (f *fake) answer(method string, with func(url.Values) (int, any)) {
 }
 
 // eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)

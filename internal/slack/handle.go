@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"cdcbot/internal/commands"
+	"cdcbot/internal/incident"
 )
 
 const (
@@ -188,6 +189,9 @@ func (b *Bot) answer(ctx context.Context, o order, r commands.Reply, told bool) 
 // deliverFile uploads into the thread of the button's incident, else to the asker alone.
 func (b *Bot) deliverFile(ctx context.Context, o order, r commands.Reply) commands.Reply {
 	channel, thread, where := o.command.Channel, o.command.Thread, "It is in the thread."
+	if where, ok := b.threadOf(ctx, o.command.Incident); ok {
+		channel, thread = where.Channel, where.TS
+	}
 	if o.command.Incident == "" || thread == "" {
 		direct, err := b.direct(ctx, o.place.User.ID)
 		if err != nil {
@@ -196,10 +200,20 @@ func (b *Bot) deliverFile(ctx context.Context, o order, r commands.Reply) comman
 		}
 		channel, thread, where = direct, "", "I sent it to you as a direct message."
 	}
-	if err := b.upload(ctx, channel, thread, *r.File); err != nil {
+	err := b.patiently(ctx, "files.upload", func() error { return b.upload(ctx, channel, thread, *r.File) })
+	if err != nil {
 		b.log.Error("uploading a file", zap.String("file", r.File.Name), zap.Error(err))
 		return commands.Reply{Error: true, Text: "The file is made, but Slack did not take it: " + sentence(err)}
 	}
 	r.Text = strings.TrimSpace(r.Text + " " + where)
 	return r
+}
+
+// threadOf is where an incident is told.
+func (b *Bot) threadOf(ctx context.Context, id string) (incident.Thread, bool) {
+	if b.options.Threads == nil || id == "" {
+		return incident.Thread{}, false
+	}
+	t, err := b.options.Threads.Thread(ctx, id)
+	return t, err == nil && t.TS != ""
 }

@@ -12,6 +12,9 @@ import (
 // outcome says in a few words how it ended: "recovered after 12 min by: Restart failed tasks".
 func outcome(v remediation.View) string {
 	inc := v.Incident
+	if inc.State == incident.Closed && inc.MitigatedAt.IsZero() && inc.ResolvedAt.IsZero() {
+		return "closed by a person; I did not see it recover"
+	}
 	out := "recovered"
 	if took := since(inc.StartedAt, recoveredAt(inc)); took != "" {
 		out += " after " + took
@@ -29,7 +32,7 @@ func outcome(v remediation.View) string {
 }
 
 func recoveredAt(inc incident.Incident) time.Time {
-	for _, t := range []time.Time{inc.MitigatedAt, inc.ResolvedAt, inc.ClosedAt} {
+	for _, t := range []time.Time{inc.MitigatedAt, inc.ResolvedAt} {
 		if !t.IsZero() {
 			return t
 		}

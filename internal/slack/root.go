@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,11 +41,12 @@ func subject(inc incident.Incident, d *diagnosis.Diagnosis) string {
 func everAffected(inc incident.Incident) []string {
 	var names []string
 	for _, a := range inc.Affected {
-		if a.Connector != "" && (len(names) == 0 || names[len(names)-1] != a.Connector) {
+		if a.Connector != "" {
 			names = append(names, a.Connector)
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // alarm is the state word of the connectors, as the diagnosis saw them.
@@ -134,8 +136,10 @@ func chips(v remediation.View) string {
 		}
 	}
 	switch {
+	case userID.MatchString(inc.Owner):
+		facts = append(facts, "<@"+inc.Owner+"> takes care")
 	case inc.Owner != "":
-		facts = append(facts, "<@"+tame(inc.Owner)+"> takes care")
+		facts = append(facts, tame(inc.Owner)+" takes care")
 	case !ended(inc.State):
 		facts = append(facts, "nobody has taken it yet")
 	}
@@ -349,16 +353,10 @@ func rest(fixes []press, v remediation.View, look press) []press {
 func linkLine(links []incident.Link) slackapi.Block {
 	var pieces []piece
 	for _, l := range links[:min(len(links), 5)] {
-		if !strings.HasPrefix(l.URL, "https://") && !strings.HasPrefix(l.URL, "http://") || len(l.URL) > 3000 {
-			continue
-		}
 		if len(pieces) > 0 {
 			pieces = append(pieces, words(" · "))
 		}
 		pieces = append(pieces, anchor(l.URL, cut(line(l.Title), 80)))
-	}
-	if len(pieces) == 0 {
-		pieces = append(pieces, words("No links."))
 	}
 	return paragraph(pieces...)
 }

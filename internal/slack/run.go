@@ -10,7 +10,10 @@ import (
 	"cdcbot/internal/remediation"
 )
 
-const mostSteps = 20
+const (
+	mostSteps   = 20
+	recentSteps = 3 // steps before the current one whose output is still shown
+)
 
 var runSigns = map[remediation.RunState]string{
 	remediation.Running:   "🔧 RUNNING",
@@ -69,7 +72,8 @@ func runParts(r remediation.Run) []part {
 		parts = append(parts, must(paragraph(italic(count(from, "step", "steps")+" done before."))))
 	}
 	for i, s := range r.Steps[from:min(from+mostSteps, len(r.Steps))] {
-		parts = append(parts, stepParts(from+i+1, s)...)
+		recent := from+i >= current(r)-recentSteps
+		parts = append(parts, stepParts(from+i+1, s, recent)...)
 	}
 	if more := len(r.Steps) - from - mostSteps; more > 0 {
 		parts = append(parts, must(paragraph(italic(count(more, "more step", "more steps")+" to come."))))
@@ -100,7 +104,7 @@ func approvedLine(r remediation.Run) []piece {
 	return pieces
 }
 
-func stepParts(n int, s remediation.RunStep) []part {
+func stepParts(n int, s remediation.RunStep, recent bool) []part {
 	title := s.Title
 	if title == "" {
 		title = s.Effect
@@ -121,7 +125,7 @@ func stepParts(n int, s remediation.RunStep) []part {
 	parts := []part{must(lines(rows...))}
 	if s.Error != "" {
 		parts = append(parts, must(verbatim(s.Error, 700)))
-	} else if s.Output != "" {
+	} else if s.Output != "" && recent {
 		parts = append(parts, spare(verbatim(s.Output, 400)))
 	}
 	return parts

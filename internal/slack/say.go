@@ -120,7 +120,11 @@ func (b *Bot) whisper(ctx context.Context, at place, s says) error {
 	if at.Thread != "" {
 		options = append(options, slackapi.MsgOptionTS(at.Thread))
 	}
-	if _, err := b.api.PostEphemeralContext(ctx, at.Channel, at.User.ID, options...); err != nil {
+	err := b.patiently(ctx, "chat.postEphemeral", func() error {
+		_, err := b.api.PostEphemeralContext(ctx, at.Channel, at.User.ID, options...)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("posting to %s for %s alone: %w", at.Channel, at.User.ID, err)
 	}
 	return nil
@@ -128,11 +132,33 @@ func (b *Bot) whisper(ctx context.Context, at place, s says) error {
 
 // direct opens the conversation with one person.
 func (b *Bot) direct(ctx context.Context, user string) (string, error) {
-	channel, _, _, err := b.api.OpenConversationContext(ctx, &slackapi.OpenConversationParameters{Users: []string{user}, ReturnIM: true})
+	var id string
+	err := b.patiently(ctx, "conversations.open", func() error {
+		channel, _, _, err := b.api.OpenConversationContext(ctx, &slackapi.OpenConversationParameters{Users: []string{user}, ReturnIM: true})
+		if err == nil {
+			id = channel.ID
+		}
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("opening a direct conversation with %s: %w", user, err)
 	}
-	return channel.ID, nil
+	return id, nil
+}
+
+// patiently waits as long as Slack says when it answers 429, and tries again, three times in all.
+func (b *Bot) patiently(ctx context.Context, method string, call func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := call()
+		b.count(method, err)
+		var limited *slackapi.RateLimitedError
+		if !errors.As(err, &limited) || attempt == 2 {
+			return err
+		}
+		if err := wait(ctx, min(max(limited.RetryAfter, time.Second), 30*time.Second)); err != nil {
+			return err
+		}
+	}
 }
 
 // upload shares a file, the three calls of Slack's second upload protocol.

@@ -105,14 +105,21 @@ type SeenRedis struct {
 
 func seenKey(key string) string { return "cdcbot:seen:" + key }
 
-// Begin implements Seen with SET NX GET, one atomic step.
+// Begin implements Seen. SET NX decides; GET only tells the losers how far the winner is.
 func (s SeenRedis) Begin(ctx context.Context, key string) (Standing, error) {
-	before, err := s.Redis.SetArgs(ctx, seenKey(key), string(UnderWay), redis.SetArgs{Mode: "NX", TTL: heldFor, Get: true}).Result()
-	if errors.Is(err, redis.Nil) {
+	err := s.Redis.SetArgs(ctx, seenKey(key), string(UnderWay), redis.SetArgs{Mode: "NX", TTL: heldFor}).Err()
+	if err == nil {
 		return Fresh, nil
 	}
-	if err != nil {
+	if !errors.Is(err, redis.Nil) {
 		return "", fmt.Errorf("marking envelope %s: %w", key, err)
+	}
+	before, err := s.Redis.Get(ctx, seenKey(key)).Result()
+	if errors.Is(err, redis.Nil) {
+		return UnderWay, nil // it was given back this moment; the next retry is handled
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading how far envelope %s is: %w", key, err)
 	}
 	return Standing(before), nil
 }

@@ -18,7 +18,7 @@ import (
 // it is about to close is lost: the client closes it before the next one is open.
 type link struct {
 	bot    *Bot
-	name   string
+	index  int
 	pace   *pace
 	client *socketmode.Client
 	acks   chan ack
@@ -39,14 +39,16 @@ type ack struct {
 const (
 	// ackWithin leaves half a second of Slack's three for the way.
 	ackWithin = 2500 * time.Millisecond
-	acksAhead = 512 // acknowledgements that may wait while a connection is being replaced
+	// linksApart keeps connections that were opened together from being renewed together, hours later.
+	linksApart = time.Second
+	acksAhead  = 512 // acknowledgements that may wait while a connection is being replaced
 )
 
 var errConnecting = errors.New("slack: not connected yet")
 
 func newLink(b *Bot, i int) *link {
-	l := &link{bot: b, name: fmt.Sprint(i + 1), acks: make(chan ack, acksAhead), last: errConnecting}
-	l.log = b.log.With(zap.String("connection", l.name))
+	l := &link{bot: b, index: i, acks: make(chan ack, acksAhead), last: errConnecting}
+	l.log = b.log.With(zap.Int("connection", i+1))
 	l.pace = &pace{via: b.http, now: time.Now}
 	l.client = socketmode.New(b.client(l.pace))
 	return l
@@ -54,6 +56,9 @@ func newLink(b *Bot, i int) *link {
 
 // run keeps the connection until ctx ends or Slack refuses the app for good.
 func (l *link) run(ctx context.Context) error {
+	if err := wait(ctx, time.Duration(l.index)*linksApart); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		err := l.client.RunContext(ctx)

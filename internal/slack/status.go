@@ -38,7 +38,11 @@ func statusParts(s commands.Status, headline string, link func(id string) string
 	if len(s.Clusters) == 0 {
 		parts = append(parts, must(paragraph(words("No pipeline is configured."))))
 	}
-	return append(parts, must(note("As of "+token(s.At)), row([]press{{label: "Look again", command: commands.Command{Verb: commands.VerbStatus}}}, nil)))
+	parts = append(parts, must(note("As of "+token(s.At))))
+	if s.Filter != "" {
+		return parts
+	}
+	return append(parts, must(row([]press{{label: "Look again", command: commands.Command{Verb: commands.VerbStatus}}}, nil)))
 }
 
 func clusterParts(c commands.ClusterStatus, detailed bool, most int, link func(id string) string) []part {

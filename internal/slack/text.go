@@ -43,8 +43,13 @@ func escape(s string) string {
 
 // token is a moment that each reader sees in their own time zone; clients that cannot show it fall back to UTC.
 func token(t time.Time) string {
+	if t.IsZero() {
+		return unknownTime
+	}
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s>", t.Unix(), utc(t))
 }
+
+const unknownTime = "an unknown time"
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
