@@ -10,6 +10,18 @@ import (
 // State is where a request stands.
 type State string
 
+// Transitions is every change of state that is allowed; docs/states.md shows the same table. The scripts hold it, and a
+// test compares both.
+var Transitions = map[State][]State{
+	Pending:   {Approved, Rejected, Withdrawn, Expired, Voided},
+	Approved:  {Used, Expired, Voided},
+	Rejected:  {},
+	Withdrawn: {},
+	Expired:   {},
+	Voided:    {},
+	Used:      {},
+}
+
 // The states of a request. Pending is the only one that people can decide on; the others are final except Approved, which is Used once.
 const (
 	Pending   State = "pending"
@@ -34,6 +46,9 @@ var (
 	ErrUsed         = errors.New("approval was used already")
 	ErrDuplicate    = errors.New("the same plan is already waiting for approval")
 	ErrPolicy       = errors.New("policy does not allow this person to decide")
+
+	// ErrUnavailable means that Redis did not answer: whether the change was made is not known. Asking again shows it.
+	ErrUnavailable = errors.New("redis is away")
 )
 
 // Recipe is how to compile the plan again: the plan itself is never read back from storage.
@@ -62,6 +77,7 @@ type Request struct {
 	ExpiresAt time.Time  `json:"expires_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
 	Run       string     `json:"run,omitempty"` // the run that used the grant
+	Why       string     `json:"why,omitempty"` // why it was voided or what made it expire, in words
 }
 
 // Verdict is a person's answer.

@@ -1,0 +1,84 @@
+package approval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Person is somebody as the workspace knows them.
+type Person struct {
+	ID     string
+	Name   string
+	Human  bool     // not a bot or an app
+	Active bool     // not deactivated
+	Guest  bool     // restricted or from another organisation
+	Groups []string // user group IDs
+}
+
+// People tells who somebody is now. An error means that nobody knows, and then nobody decides.
+type People interface {
+	Person(ctx context.Context, id string) (Person, error)
+}
+
+// Policy says who may decide and how many must. The zero Policy lets every full member decide. It can only ask for more
+// than two distinct people, never for fewer: the scripts see to that.
+type Policy struct {
+	Approvers []string // Slack user IDs; with Group both empty: every full member
+	Group     string   // Slack user group ID
+	High      int      // approvals that a high-risk plan needs besides the requester; default 2
+}
+
+// MayDecide is nil when a person may approve or reject a plan of a risk; otherwise it wraps ErrPolicy and says why.
+func (p Policy) MayDecide(_ context.Context, who Person, _ string) error {
+	id, err := normal(who.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPolicy, err)
+	}
+	for _, rule := range []struct {
+		broken bool
+		why    string
+	}{
+		{!who.Human, "bots and apps cannot decide"},
+		{!who.Active, "the account is deactivated"},
+		{who.Guest, "guests cannot decide"},
+		{!p.lists(id, who.Groups), "not among the approvers"},
+	} {
+		if rule.broken {
+			return fmt.Errorf("%w: %s: %s", ErrPolicy, who.called(), rule.why)
+		}
+	}
+	return nil
+}
+
+// lists reports whether somebody is an approver. An entry that is blank lists nobody.
+func (p Policy) lists(id string, groups []string) bool {
+	if len(p.Approvers) == 0 && p.Group == "" {
+		return true
+	}
+	listed := slices.ContainsFunc(p.Approvers, func(a string) bool { return strings.ToUpper(strings.TrimSpace(a)) == id })
+	return listed || p.Group != "" && slices.Contains(groups, p.Group)
+}
+
+func (p Person) called() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return p.ID
+}
+
+// Needed is how many approvals a plan needs besides its requester; byBot says that nobody requests it.
+func (p Policy) Needed(risk string, byBot bool) int {
+	needed := 1
+	if risk == "high" {
+		needed = max(p.High, 1)
+		if p.High == 0 {
+			needed = 2
+		}
+	}
+	if byBot {
+		needed = max(needed, 2)
+	}
+	return needed
+}

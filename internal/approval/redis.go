@@ -1,0 +1,172 @@
+package approval
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Store keeps requests in Redis; every change is one Lua script, so that two replicas and two clicks are one decision.
+// What is asked and what people answer is JSON that no script reads; the scripts know states, times and counts.
+type Store struct {
+	Redis       redis.UniversalClient
+	Now         func() time.Time
+	TTL         time.Duration // how long a request waits; default 30 min
+	ApprovedTTL time.Duration // how long an approval waits for its run; default 10 min
+}
+
+//go:embed ask.lua
+var askSource string
+
+//go:embed decide.lua
+var decideSource string
+
+//go:embed end.lua
+var endSource string
+
+//go:embed claim.lua
+var claimSource string
+
+var (
+	askScript    = redis.NewScript(askSource)
+	decideScript = redis.NewScript(decideSource)
+	endScript    = redis.NewScript(endSource)
+	claimScript  = redis.NewScript(claimSource)
+)
+
+// All keys share one hash tag, so that a script may change a request and the indexes together, also on a Redis Cluster.
+const (
+	seqKey     = "cdcbot:{requests}:seq"
+	pendingKey = "cdcbot:{requests}:pending"
+	waitingKey = "cdcbot:{requests}:waiting"
+)
+
+func requestKey(id string) string        { return "cdcbot:{requests}:" + id }
+func incidentKey(incident string) string { return "cdcbot:{requests}:of:" + incident }
+
+// refusals are the words that scripts answer with.
+var refusals = map[string]error{
+	"notfound": ErrNotFound, "notpending": ErrNotPending, "expired": ErrExpired, "self": ErrSelf, "twice": ErrTwice, "digest": ErrDigest,
+	"notrequester": ErrNotRequester, "notapproved": ErrNotApproved, "used": ErrUsed,
+}
+
+// notDue is the one answer that is neither done nor refused: an expiry that came early.
+const notDue = "notdue"
+
+// run runs a script on one request and returns its answer: "ok", notDue, or a refusal as an error.
+func (s *Store) run(ctx context.Context, script *redis.Script, doing, id string, args ...any) (string, error) {
+	answer, err := script.Run(ctx, s.Redis, []string{requestKey(id), waitingKey, pendingKey}, args...).Text()
+	if err != nil {
+		return "", away(doing+" "+id, err)
+	}
+	if answer == "ok" || answer == notDue {
+		return answer, nil
+	}
+	refusal, known := refusals[answer]
+	if !known {
+		return "", fmt.Errorf("%s %q: unexpected answer %q", doing, id, answer)
+	}
+	return "", fmt.Errorf("%s %q: %w", doing, id, refusal)
+}
+
+// Get reads one request.
+func (s *Store) Get(ctx context.Context, id string) (Request, error) {
+	fields, err := s.Redis.HGetAll(ctx, requestKey(id)).Result()
+	if err != nil {
+		return Request{}, away("reading "+id, err)
+	}
+	return decode(id, fields)
+}
+
+// ForIncident lists an incident's requests in the order they were asked.
+func (s *Store) ForIncident(ctx context.Context, incident string) ([]Request, error) {
+	return s.list(ctx, incidentKey(incident))
+}
+
+// Pending lists the requests of all incidents that wait for people, those that expire first in front. One whose time is
+// over but that nobody has expired yet is still among them.
+func (s *Store) Pending(ctx context.Context) ([]Request, error) {
+	return s.list(ctx, pendingKey)
+}
+
+func (s *Store) list(ctx context.Context, key string) ([]Request, error) {
+	ids, err := s.Redis.ZRange(ctx, key, 0, -1).Result()
+	if err != nil {
+		return nil, away("listing requests", err)
+	}
+	read := make([]*redis.MapStringStringCmd, len(ids))
+	if _, err = s.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			read[i] = p.HGetAll(ctx, requestKey(id))
+		}
+		return nil
+	}); err != nil {
+		return nil, away("reading requests", err)
+	}
+	list := make([]Request, 0, len(ids))
+	for i, id := range ids {
+		r, err := decode(id, read[i].Val())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// decode puts a request together: what was asked never changes, what became of it are fields that scripts set.
+func decode(id string, fields map[string]string) (Request, error) {
+	var r Request
+	body, ok := fields["body"]
+	if !ok {
+		return r, fmt.Errorf("%q: %w", id, ErrNotFound)
+	}
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return r, fmt.Errorf("decoding %s: %w", id, err)
+	}
+	r.State, r.Run, r.Why = State(fields["state"]), fields["run"], fields["why"]
+	if fields["ended"] != "" {
+		ms, err := strconv.ParseInt(fields["ended"], 10, 64)
+		if err != nil {
+			return r, fmt.Errorf("decoding the end of %s: %w", id, err)
+		}
+		r.EndedAt = time.UnixMilli(ms).UTC()
+	}
+	r.Decisions = nil
+	for n := 1; fields["decision:"+strconv.Itoa(n)] != ""; n++ {
+		var d Decision
+		if err := json.Unmarshal([]byte(fields["decision:"+strconv.Itoa(n)]), &d); err != nil {
+			return r, fmt.Errorf("decoding decision %d of %s: %w", n, id, err)
+		}
+		r.Decisions = append(r.Decisions, d)
+	}
+	return r, nil
+}
+
+func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+func orDefault(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
+
+// last is the number of the last request.
+func (s *Store) last(ctx context.Context) (int64, error) {
+	n, err := s.Redis.Get(ctx, seqKey).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, away("numbering a request", err)
+	}
+	return n, nil
+}
+
+func away(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}

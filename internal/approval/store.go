@@ -1,0 +1,167 @@
+package approval
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// attempts bounds how often an Ask that another one overtook is tried again.
+const attempts = 1000
+
+// Ask stores a request and fills ID, State, CreatedAt and ExpiresAt. Needed is raised to what always holds: one approval
+// besides the requester, two when the bot proposes. When the same plan waits in the same incident already, that request
+// comes back with ErrDuplicate; one whose time is over makes room.
+func (s *Store) Ask(ctx context.Context, r Request) (Request, error) {
+	r, err := s.prepare(r)
+	if err != nil {
+		return r, err
+	}
+	for range attempts {
+		waiting, err := s.ask(ctx, &r)
+		if err != nil {
+			return r, err
+		}
+		if waiting == "ok" {
+			return r, nil
+		}
+		if waiting == "again" {
+			continue
+		}
+		first, err := s.Expire(ctx, waiting)
+		if err == nil && first.State == Pending {
+			return first, fmt.Errorf("%s: %w", first.ID, ErrDuplicate)
+		}
+		if err != nil && !errors.Is(err, ErrNotPending) && !errors.Is(err, ErrNotFound) {
+			return r, err
+		}
+	}
+	return r, fmt.Errorf("asking for %q: too many requests at once", r.Title)
+}
+
+func (s *Store) prepare(r Request) (Request, error) {
+	for _, f := range []struct{ name, value string }{{"incident", r.Incident}, {"digest", r.Digest}} {
+		if f.value == "" {
+			return r, fmt.Errorf("request for %q: %s is empty; expected one", r.Title, f.name)
+		}
+	}
+	r.Requester = strings.TrimSpace(r.Requester)
+	r.Needed = max(r.Needed, 1)
+	if r.Requester == "" {
+		r.Needed = max(r.Needed, 2)
+	} else if _, err := normal(r.Requester); err != nil {
+		return r, fmt.Errorf("requester: %w", err)
+	}
+	r.State, r.Decisions, r.EndedAt, r.Run, r.Why = Pending, nil, time.Time{}, "", ""
+	r.CreatedAt = s.now()
+	r.ExpiresAt = r.CreatedAt.Add(orDefault(s.TTL, 30*time.Minute))
+	return r, nil
+}
+
+// ask tries once; it returns "ok", "again", or the ID of the request that waits.
+func (s *Store) ask(ctx context.Context, r *Request) (string, error) {
+	last, err := s.last(ctx)
+	if err != nil {
+		return "", err
+	}
+	r.ID = "REQ-" + strconv.FormatInt(last+1, 10)
+	body, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("encoding %s: %w", r.ID, err)
+	}
+	requester := ""
+	if r.Requester != "" {
+		if requester, err = normal(r.Requester); err != nil {
+			return "", err
+		}
+	}
+	keys := []string{seqKey, requestKey(r.ID), waitingKey, pendingKey, incidentKey(r.Incident)}
+	answer, err := askScript.Run(ctx, s.Redis, keys, last, r.ID, strconv.Quote(r.Incident)+r.Digest, body, r.Digest,
+		requester, r.Needed, r.ExpiresAt.UnixMilli()).Text()
+	if err != nil {
+		return "", away("storing "+r.ID, err)
+	}
+	return answer, nil
+}
+
+// Decide takes one person's answer. Nobody answers their own request (ErrSelf) or twice (ErrTwice), and a digest that is
+// not the request's spends nothing (ErrDigest). A rejection ends the request; so does the last approval needed. The time
+// of the decision is the store's. The request comes back as it stands afterwards, also with a refusal.
+func (s *Store) Decide(ctx context.Context, id string, d Decision) (Request, error) {
+	if d.Verdict != Approve && d.Verdict != Reject {
+		return Request{}, fmt.Errorf("verdict %q; expected %s or %s", d.Verdict, Approve, Reject)
+	}
+	user, err := normal(d.User)
+	if err != nil {
+		return Request{}, err
+	}
+	d.User, d.At = strings.TrimSpace(d.User), s.now()
+	body, err := json.Marshal(d)
+	if err != nil {
+		return Request{}, fmt.Errorf("encoding a decision on %s: %w", id, err)
+	}
+	_, refusal := s.run(ctx, decideScript, "deciding", id, id, user, string(d.Verdict), d.Digest, body, d.At.UnixMilli())
+	return s.after(ctx, id, refusal)
+}
+
+// after reads the request as it stands now; the refusal, if any, goes with it.
+func (s *Store) after(ctx context.Context, id string, refusal error) (Request, error) {
+	if errors.Is(refusal, ErrUnavailable) {
+		return Request{}, refusal
+	}
+	r, err := s.Get(ctx, id)
+	if refusal != nil {
+		return r, refusal
+	}
+	return r, err
+}
+
+// Withdraw takes a pending request back; only its requester may, so nobody may when the bot proposed it.
+func (s *Store) Withdraw(ctx context.Context, id, user string) (Request, error) {
+	who, err := normal(user)
+	if err != nil {
+		return Request{}, err
+	}
+	return s.end(ctx, id, Withdrawn, who, "")
+}
+
+// Expire ends a pending request whose time is over. One that is not due stays pending and comes back without an error,
+// and so does one that has expired already.
+func (s *Store) Expire(ctx context.Context, id string) (Request, error) {
+	return s.end(ctx, id, Expired, "", "")
+}
+
+// Void ends a pending or approved request, because what people agreed to no longer exists; why is shown to them.
+func (s *Store) Void(ctx context.Context, id, why string) (Request, error) {
+	return s.end(ctx, id, Voided, "", why)
+}
+
+func (s *Store) end(ctx context.Context, id string, to State, user, why string) (Request, error) {
+	_, refusal := s.run(ctx, endScript, "ending", id, id, string(to), user, s.now().UnixMilli(), why)
+	return s.after(ctx, id, refusal)
+}
+
+// Claim turns an approved request into a grant for a run, once. The same run may claim again, which is how a replica
+// takes over after a crash; another run may not (ErrUsed). An approval that waited longer than ApprovedTTL ends as
+// expired (ErrExpired).
+func (s *Store) Claim(ctx context.Context, id, digest, run string) (Grant, error) {
+	if run == "" {
+		return Grant{}, fmt.Errorf("claiming %s: run is empty; expected the run's ID", id)
+	}
+	r, err := s.Get(ctx, id)
+	if err != nil {
+		return Grant{}, err
+	}
+	if (r.State == Approved || r.State == Used) && !r.agreed() {
+		return Grant{}, fmt.Errorf("claiming %s: it says %s, but its decisions do not: %w", id, r.State, ErrNotApproved)
+	}
+	hold := orDefault(s.ApprovedTTL, 10*time.Minute)
+	if _, err := s.run(ctx, claimScript, "claiming", id, digest, run, s.now().UnixMilli(), hold.Milliseconds()); err != nil {
+		return Grant{}, err
+	}
+	return Grant{request: r.ID, digest: r.Digest, run: run}, nil
+}
