@@ -38,7 +38,8 @@ func onEach(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 	t.Run("redis", func(t *testing.T) { test(t, startRedis(t).client) })
 }
 
-// process is a real Redis with an append-only file in a folder of its own.
+// process is a real Redis with an append-only file in a folder of its own. It syncs always: with everysec, Redis puts off a
+// write while an earlier sync is under way, and kill -9 then loses what it has acknowledged (measured: 2 of 15 crashes).
 type process struct {
 	t      *testing.T
 	port   string
@@ -71,7 +72,7 @@ func startRedis(t *testing.T) *process {
 func (p *process) start() {
 	p.t.Helper()
 	p.cmd = exec.Command("redis-server", "--port", p.port, "--bind", "127.0.0.1", "--dir", p.dir,
-		"--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning")
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", "--loglevel", "warning")
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
