@@ -5,6 +5,7 @@ package action
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"cdcbot/internal/connect"
@@ -71,12 +72,23 @@ type Connect interface {
 }
 
 // order ranks the risks.
-var order = map[Risk]int{Read: 0, Change: 1, High: 2}
+var order = map[Risk]int{Read: 1, Change: 2, High: 3}
 
-// Max is the higher of two risks; "" counts as the lowest.
-func Max(a, b Risk) Risk {
-	if order[b] > order[a] || a == "" {
-		return b
+// ParseRisk reads a risk as configuration writes it.
+func ParseRisk(text string) (Risk, error) {
+	if order[Risk(text)] == 0 {
+		return "", fmt.Errorf("risk %q: expected read, change or high", text)
 	}
-	return a
+	return Risk(text), nil
+}
+
+// Max is the highest of some risks, "" of none.
+func Max(risks ...Risk) Risk {
+	var highest Risk
+	for _, r := range risks {
+		if order[r] > order[highest] {
+			highest = r
+		}
+	}
+	return highest
 }

@@ -2,43 +2,45 @@ package action
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/itchyny/gojq"
+	"cdcbot/internal/connect"
 )
 
-// Look reads something of Kafka Connect and shows it, through a jq program if the runbook pipes it into one.
+// Look reads something of Kafka Connect and shows it in the shape of the REST API, through a jq program if the runbook
+// pipes it into one.
 type Look struct {
-	What      string `json:"what"` // "list", "status", "config" or "offsets"
+	What      string `json:"what"` // "list", "expand", "status", "task", "info", "config" or "offsets"
 	Cluster   string `json:"cluster"`
 	Connector string `json:"connector,omitempty"`
+	Task      int    `json:"task,omitempty"`   // for "task"
 	Filter    string `json:"filter,omitempty"` // jq program
 }
 
-// looks is what each kind of look asks and says.
+// looks is what each kind of look asks and says. The verbs of effect are cluster, connector and task, by number.
 var looks = map[string]struct {
-	effect string
-	ask    func(context.Context, Connect, string) (any, error)
+	kind, effect string
+	ask          func(context.Context, Connect, Look) (any, error)
 }{
-	"list": {"Lists the connectors of %[1]s.", func(ctx context.Context, c Connect, _ string) (any, error) {
-		all, err := c.Connectors(ctx)
-		return slices.Sorted(maps.Keys(all)), err
-	}},
-	"status":  {"Reads the status of %[2]s.", func(ctx context.Context, c Connect, name string) (any, error) { return statusJSON(ctx, c, name) }},
-	"config":  {"Reads the configuration of %[2]s.", func(ctx context.Context, c Connect, name string) (any, error) { return c.Config(ctx, name) }},
-	"offsets": {"Reads the offsets of %[2]s.", func(ctx context.Context, c Connect, name string) (any, error) { return c.Offsets(ctx, name) }},
+	"list":    {"connect.list", "Lists the connectors of %[1]s.", list},
+	"expand":  {"connect.list", "Lists the connectors of %[1]s with their states.", expanded},
+	"status":  {"connect.status", "Reads the status of %[2]s.", status},
+	"task":    {"connect.status", "Reads the status of task %[3]d of %[2]s.", task},
+	"info":    {"connect.config", "Reads what %[2]s is.", info},
+	"config":  {"connect.config", "Reads the configuration of %[2]s.", config},
+	"offsets": {"connect.offsets", "Reads the offsets of %[2]s.", offsets},
 }
 
 // Kind implements Action.
-func (a Look) Kind() string { return "connect." + a.What }
+func (a Look) Kind() string { return looks[a.What].kind }
 
 // Effect implements Action.
-func (a Look) Effect() string { return fmt.Sprintf(looks[a.What].effect, a.Cluster, a.Connector) }
+func (a Look) Effect() string {
+	return fmt.Sprintf(looks[a.What].effect, a.Cluster, a.Connector, a.Task)
+}
 
 // Risk implements Action.
 func (a Look) Risk() Risk { return Read }
@@ -57,68 +59,108 @@ func (a Look) Observe(context.Context, World) (bool, error) { return false, nil 
 
 // Run implements Action.
 func (a Look) Run(ctx context.Context, w World) (Output, error) {
+	what, ok := looks[a.What]
+	if !ok {
+		return Output{}, fmt.Errorf("look %q: expected one of %v", a.What, slices.Sorted(maps.Keys(looks)))
+	}
 	c, err := w.Connect(a.Cluster)
 	if err != nil {
 		return Output{}, err
 	}
-	answer, err := looks[a.What].ask(ctx, c, a.Connector)
+	answer, err := what.ask(ctx, c, a)
 	if err != nil {
 		return Output{}, err
 	}
-	text, err := filtered(ctx, answer, a.Filter)
+	text, err := Filter(ctx, answer, a.Filter)
 	return Output{Text: text, Full: text}, err
 }
 
-// statusJSON gives the status in the shape of the REST API, which is what jq programs in runbooks expect.
-func statusJSON(ctx context.Context, c Connect, name string) (any, error) {
-	s, err := c.Status(ctx, name)
+func list(ctx context.Context, c Connect, _ Look) (any, error) {
+	all, err := c.Connectors(ctx)
+	names := slices.Sorted(maps.Keys(all))
+	if names == nil {
+		names = []string{}
+	}
+	return names, err
+}
+
+func expanded(ctx context.Context, c Connect, _ Look) (any, error) {
+	all, err := c.Connectors(ctx)
+	rows := map[string]any{}
+	for name, row := range all {
+		rows[name] = map[string]any{"status": wire(row.Status), "info": about(row.Status, row.Config)}
+	}
+	return rows, err
+}
+
+func status(ctx context.Context, c Connect, a Look) (any, error) {
+	s, err := c.Status(ctx, a.Connector)
+	return wire(s), err
+}
+
+func task(ctx context.Context, c Connect, a Look) (any, error) {
+	s, err := c.Status(ctx, a.Connector)
 	if err != nil {
 		return nil, err
 	}
+	i := slices.IndexFunc(s.Tasks, func(t connect.Task) bool { return t.ID == a.Task })
+	if i < 0 {
+		return nil, fmt.Errorf("%s has no task %d; it has %d tasks", a.Connector, a.Task, len(s.Tasks))
+	}
+	return s.Tasks[i], nil
+}
+
+func info(ctx context.Context, c Connect, a Look) (any, error) {
+	s, err := c.Status(ctx, a.Connector)
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.Config(ctx, a.Connector)
+	return about(s, options), err
+}
+
+func config(ctx context.Context, c Connect, a Look) (any, error) {
+	options, err := c.Config(ctx, a.Connector)
+	return masked(options), err
+}
+
+func offsets(ctx context.Context, c Connect, a Look) (any, error) {
+	all, err := c.Offsets(ctx, a.Connector)
+	if all == nil {
+		all = []connect.Offset{}
+	}
+	return map[string]any{"offsets": all}, err
+}
+
+// wire gives a status the shape of GET …/status.
+func wire(s connect.Status) any {
 	connector := map[string]any{"state": s.State, "worker_id": s.WorkerID}
 	if s.Trace != "" {
 		connector["trace"] = s.Trace
 	}
-	return map[string]any{"name": s.Name, "connector": connector, "tasks": s.Tasks, "type": s.Type}, nil
+	if s.Version != "" {
+		connector["version"] = s.Version
+	}
+	tasks := s.Tasks
+	if tasks == nil {
+		tasks = []connect.Task{}
+	}
+	return map[string]any{"name": s.Name, "connector": connector, "tasks": tasks, "type": s.Type}
 }
 
-// filtered applies a jq program; without one the value is shown as indented JSON. The program sees no environment and no
-// files, and ends with ctx.
-func filtered(ctx context.Context, value any, program string) (string, error) {
-	b, err := json.Marshal(value)
-	if err != nil {
-		return "", fmt.Errorf("encoding the answer: %w", err)
+// about has the shape of GET /connectors/{name}.
+func about(s connect.Status, options map[string]string) any {
+	tasks := []any{}
+	for _, t := range s.Tasks {
+		tasks = append(tasks, map[string]any{"connector": s.Name, "task": t.ID})
 	}
-	var plain any
-	if err := json.Unmarshal(b, &plain); err != nil {
-		return "", fmt.Errorf("decoding the answer: %w", err)
-	}
-	if program == "" {
-		program = "."
-	}
-	query, err := gojq.Parse(program)
-	if err != nil {
-		return "", fmt.Errorf("jq program %q: %w", program, err)
-	}
-	var lines []string
-	for iter := query.RunWithContext(ctx, plain); ; {
-		v, more := iter.Next()
-		if !more {
-			return strings.Join(lines, "\n"), nil
-		}
-		if err, bad := v.(error); bad {
-			return "", fmt.Errorf("jq program %q: %w", program, err)
-		}
-		if lines, err = show(lines, v); err != nil {
-			return "", err
-		}
-	}
+	return map[string]any{"name": s.Name, "config": masked(options), "tasks": tasks, "type": s.Type}
 }
 
-func show(lines []string, v any) ([]string, error) {
-	if text, ok := v.(string); ok {
-		return append(lines, text), nil
+func masked(options map[string]string) map[string]string {
+	out := make(map[string]string, len(options))
+	for k, v := range options {
+		out[k] = shown(k, v, nil)
 	}
-	b, err := json.MarshalIndent(v, "", "  ")
-	return append(lines, string(b)), err
+	return out
 }
