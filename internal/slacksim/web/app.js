@@ -7,7 +7,7 @@ import { address, read, resolve } from './route.js';
 import { draw as drawBlocks } from './blocks.js';
 import { refreshTimes } from './inline.js';
 import { sidebar, personSwitch } from './sidebar.js';
-import { avatar } from './people.js';
+import { avatar, painted } from './people.js';
 import { spoken } from './message.js';
 import { Composer } from './composer.js';
 import { Controls } from './controls.js';
@@ -19,6 +19,7 @@ import { Toasts } from './toast.js';
 
 const COALESCE = 40;
 const TICK = 20000;
+const PHONE = '(max-width: 759px)';
 const byID = (id) => document.getElementById(id);
 
 class App {
@@ -30,7 +31,7 @@ class App {
     this.deeds = this.makeDeeds();
     this.channel = this.makePane({ label: 'Messages', opensThreads: true, empty: () => this.emptyChannel() });
     this.thread = this.makePane({ label: 'Thread', inThread: true, empty: () => el('p', { class: 'empty' }, 'This thread is not there any more.') });
-    this.composer = this.makeComposer('composer', () => `Message #${this.here()?.name || ''} — or type / for commands`, this.channel, () => '');
+    this.composer = this.makeComposer('composer', () => this.invitation(), this.channel, () => '');
     this.reply = this.makeComposer('thread-composer', () => 'Reply in this thread…', this.thread, () => this.route.thread);
     this.modals = new Modals({
       around: this.around, forms: this.forms, press: (view) => this.presser({ view_id: view.id }, `v-${view.id}`),
@@ -69,12 +70,13 @@ class App {
   }
 
   take(state) {
-    this.state = { controls: [], commands: [], ...state };
-    const known = JSON.stringify([state.users, state.channels.map((c) => [c.id, c.name])]);
+    const users = painted(state.users);
+    this.state = { controls: [], commands: [], ...state, users, me: users.find((u) => u.id === state.me.id) || state.me };
+    const known = JSON.stringify([users, state.channels.map((c) => [c.id, c.name])]);
     if (known !== this.known) this.around.version++;
     this.known = known;
     this.around.me = state.me.id;
-    this.around.users = new Map(state.users.map((u) => [u.id, u]));
+    this.around.users = new Map(users.map((u) => [u.id, u]));
     this.around.channels = new Map(state.channels.map((c) => [c.id, c]));
   }
 
@@ -340,6 +342,11 @@ class App {
     return composer;
   }
 
+  invitation() {
+    if (matchMedia(PHONE).matches) return 'Message, or / for commands';
+    return `Message #${this.here()?.name || ''}, or type / for commands`;
+  }
+
   /** isCommand: like Slack, any line that starts with a slash and a letter is a command, known or not. */
   isCommand(text) {
     return /^\/[a-z]/i.test(text);
@@ -373,7 +380,7 @@ class App {
       const answer = await post('control', { user: this.route.user, id: control.id });
       this.toasts.say(answer.text || answer.message || answer.result || '');
       this.hints.broke();
-      if (matchMedia('(max-width: 759px)').matches) this.controls.open(false);
+      if (matchMedia(PHONE).matches) this.controls.open(false);
       await this.refreshState();
     });
   }

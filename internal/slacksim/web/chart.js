@@ -5,14 +5,14 @@ import { el, svg } from './dom.js';
 
 const WIDTH = 560;
 const HEIGHT = 220;
-const BOX = { left: 48, right: 12, top: 12, bottom: 34 };
+const BOX = { left: 48, right: 20, top: 22, bottom: 34 };
 
 /** chart draws block.chart with its title, legend and hidden table. */
 export function chart(block) {
   const data = block.chart || {};
   const draw = { line: lines, area: lines, bar: bars, pie }[data.type];
   if (!draw) return el('div', { class: 'unsupported' }, `unsupported chart: ${data.type}`);
-  return el('figure', { class: 'chart' },
+  return el('figure', { class: `chart ${data.type}` },
     el('figcaption', null, block.title || ''),
     svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `${data.type} chart: ${block.title || ''}` }, draw(data)),
     legend(data), hiddenTable(block));
@@ -65,7 +65,7 @@ function axes(p, x, data) {
     p.categories.map((c, i) => i % every === 0 &&
       svg('text', { class: 'tick', x: x(i), y: HEIGHT - BOX.bottom + 16, 'text-anchor': 'middle' }, c)),
     data.axis_config?.x_label && svg('text', { class: 'axis', x: WIDTH - BOX.right, y: HEIGHT - 3, 'text-anchor': 'end' }, data.axis_config.x_label),
-    data.axis_config?.y_label && svg('text', { class: 'axis', x: BOX.left, y: BOX.top - 2 }, data.axis_config.y_label),
+    data.axis_config?.y_label && svg('text', { class: 'axis', x: 0, y: 10 }, data.axis_config.y_label),
   ];
 }
 

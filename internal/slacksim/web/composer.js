@@ -11,7 +11,7 @@ export class Composer {
     this.field = el('textarea', {
       class: 'composer-field', rows: '1', data: { testid: this.testid }, role: 'combobox', autocomplete: 'off', enterkeyhint: 'send',
       'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': this.listID,
-      oninput: () => this.typed(), onkeydown: (e) => this.key(e), onblur: () => this.close(),
+      oninput: () => this.typed(), onkeydown: (e) => this.key(e), onbeforeinput: (e) => this.lineBreak(e), onblur: () => this.close(),
     });
     this.button = el('button', { type: 'button', class: 'send', 'aria-label': 'Send', title: 'Send (Enter)', disabled: true, onclick: () => this.submit() }, '➤');
     this.list = el('ul', { class: 'suggestions', role: 'listbox', id: this.listID, 'aria-label': 'Commands', hidden: true });
@@ -57,11 +57,17 @@ export class Composer {
     if (open && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) return this.move(event);
     if (open && event.key === 'Escape') return event.stopPropagation(), this.close();
     if (open && event.key === 'Tab' && !event.shiftKey) return event.preventDefault(), this.take(this.options[Math.max(0, this.picked)]);
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    this.sends = event.key === 'Enter' && !event.shiftKey && !event.isComposing;
+    if (!this.sends) return;
     event.preventDefault();
     const chosen = open && (this.picked >= 0 ? this.options[this.picked] : this.options.find((o) => o.complete));
     if (chosen) this.take(chosen);
     else this.submit();
+  }
+
+  /** lineBreak keeps the Enter that sends from also breaking a line: keyboards that type by script send both. */
+  lineBreak(event) {
+    if (this.sends && /^insert(LineBreak|Paragraph)$/.test(event.inputType)) event.preventDefault();
   }
 
   move(event) {

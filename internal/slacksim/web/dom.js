@@ -71,8 +71,10 @@ export function reconcile(parent, items, { key, signature, make }) {
   const old = new Map([...parent.children].map((node) => [node.__key, node]));
   let cursor = parent.firstElementChild;
   for (const item of items) {
-    const node = keep(old.get(key(item)), key(item), item, signature, make);
+    const before = old.get(key(item));
+    const node = keep(before, key(item), item, signature, make);
     old.delete(key(item));
+    if (before === cursor && before) cursor = node;
     if (node === cursor) cursor = cursor.nextElementSibling;
     else parent.insertBefore(node, cursor);
     cursor = node.nextElementSibling;

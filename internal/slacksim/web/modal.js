@@ -47,7 +47,7 @@ export class Modals {
     this.dialog.replaceChildren(el('form', { class: 'modal-form', novalidate: true, onsubmit: (e) => (e.preventDefault(), this.send()) },
       el('header', { class: 'modal-head' },
         el('img', { src: '/icon.svg', alt: '' }), this.title,
-        el('button', { type: 'button', class: 'dismiss', 'aria-label': back ? 'Back' : 'Close', data: { testid: 'modal-dismiss' }, onclick: () => this.leave() }, back ? '‹' : '✕')),
+        el('button', { type: 'button', class: back ? 'dismiss to-previous' : 'dismiss', 'aria-label': back ? 'Back' : 'Close', data: { testid: 'modal-dismiss' }, onclick: () => this.leave() }, back ? '‹' : '✕')),
       el('div', { class: 'modal-body', tabindex: '-1' }, this.problem, this.blocks), this.foot));
   }
 

@@ -51,7 +51,7 @@ export class Pane {
 
   /** note adds a line that only this reader sees and the server does not keep: an error, mostly. */
   note(text, error) {
-    this.notes.push({ ts: String(this.around.now()), text, note: true, ephemeral: true, bot: true, error, username: this.noteAuthor, user: 'note' });
+    this.notes.push({ ts: String(this.around.now()), text, note: true, ephemeral: true, error, username: this.noteAuthor, user: 'note' });
     this.draw();
     this.toEnd();
   }

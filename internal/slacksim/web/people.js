@@ -16,9 +16,18 @@ function initial(user) {
   return [...String(user.name || '?').replace(/^@/, '')][0].toUpperCase();
 }
 
+/** painted gives every user without a colour one of ours, by their place in the list: neighbours differ. */
+export function painted(users) {
+  return users.map((user, i) => (hex(user.color) ? user : { ...user, color: TILE_COLORS[i % TILE_COLORS.length] }));
+}
+
+function hex(color) {
+  return /^#?[0-9a-f]{6}$/i.test(color || '');
+}
+
 /** colorOf is the person's colour: the workspace's, or one fixed by the name. */
 export function colorOf(user) {
-  if (/^#?[0-9a-f]{6}$/i.test(user.color || '')) return `#${user.color.replace('#', '')}`;
+  if (hex(user.color)) return `#${user.color.replace('#', '')}`;
   const sum = [...String(user.id || user.name)].reduce((n, c) => (n * 31 + c.codePointAt(0)) >>> 0, 7);
   return TILE_COLORS[sum % TILE_COLORS.length];
 }

@@ -6,7 +6,7 @@ import { el } from './dom.js';
 const GAP = 6;
 const EDGE = 8;
 
-/** hang shows content below (or above) anchor until dismissed, and returns the panel. */
+/** hang shows content below (or above) anchor until dismissed, and returns the panel; options: class, closed(), end (align the right edges). */
 export function hang(anchor, content, options = {}) {
   const panel = el('div', { class: `popover ${options.class || ''}`, popover: 'auto' }, content);
   (anchor.closest('dialog') || document.body).append(panel);
@@ -19,18 +19,19 @@ export function hang(anchor, content, options = {}) {
     options.closed?.();
   });
   panel.showPopover();
-  place(anchor, panel);
+  place(anchor, panel, options.end);
   return panel;
 }
 
-function place(anchor, panel) {
+function place(anchor, panel, end) {
   const at = anchor.getBoundingClientRect();
   const size = panel.getBoundingClientRect();
   const below = at.bottom + GAP;
   const fits = below + size.height <= window.innerHeight - EDGE;
   const top = fits ? below : Math.max(EDGE, at.top - size.height - GAP);
-  const left = Math.min(Math.max(EDGE, at.left), window.innerWidth - size.width - EDGE);
   panel.style.setProperty('top', `${top}px`);
+  if (end) return panel.style.setProperty('right', `${Math.max(EDGE, window.innerWidth - at.right)}px`);
+  const left = Math.min(Math.max(EDGE, at.left), window.innerWidth - size.width - EDGE);
   panel.style.setProperty('left', `${Math.max(EDGE, left)}px`);
 }
 

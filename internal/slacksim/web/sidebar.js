@@ -52,9 +52,8 @@ export function personSwitch(button, { state, become, address }) {
   button.setAttribute('aria-label', `You are ${state.me.name}. Switch person`);
   button.onclick = () => {
     const rows = el('div', { class: 'menu people', role: 'menu', 'aria-label': 'Switch person', onkeydown: walk });
-    const panel = hang(button, [el('p', { class: 'menu-title' }, 'Play another person'), rows]);
+    const panel = hang(button, [el('p', { class: 'menu-title' }, 'Play another person'), rows], { end: true });
     rows.append(...state.users.filter((u) => !u.is_bot).map((u) => choice(u, state, become, address, panel)));
-    panel.style.setProperty('left', `${Math.max(8, button.getBoundingClientRect().right - panel.offsetWidth)}px`);
     rows.querySelector('[aria-checked=true]')?.focus();
   };
 }

@@ -1,0 +1,291 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// fault is an error of the Web API: its code, and for blocks the messages that say where.
+type fault struct {
+	code     string
+	messages []string
+}
+
+func (f fault) Error() string { return f.code }
+
+// params are the arguments of a call. What came as JSON is kept as JSON text.
+type params map[string]string
+
+func (p params) flag(name string) bool { return p[name] == "true" || p[name] == "1" }
+
+// method is one row of the Web API. Token says which token it takes, tier how often it may be called.
+type method struct {
+	token string // "bot" or "app"
+	tier  int
+	do    func(*Server, params) (map[string]any, error)
+}
+
+var methods = map[string]method{
+	"api.test":                     {"", 4, func(*Server, params) (map[string]any, error) { return map[string]any{}, nil }},
+	"auth.test":                    {"bot", 4, (*Server).authTest},
+	"apps.connections.open":        {"app", 3, (*Server).openConnection},
+	"bots.info":                    {"bot", 3, (*Server).botInfo},
+	"team.info":                    {"bot", 3, (*Server).teamInfo},
+	"chat.postMessage":             {"bot", 5, (*Server).postMessage},
+	"chat.postEphemeral":           {"bot", 4, (*Server).postEphemeral},
+	"chat.update":                  {"bot", 3, (*Server).updateMessage},
+	"chat.delete":                  {"bot", 3, (*Server).deleteMessage},
+	"chat.getPermalink":            {"bot", 5, (*Server).permalink},
+	"conversations.history":        {"bot", 3, (*Server).history},
+	"conversations.replies":        {"bot", 3, (*Server).replies},
+	"conversations.info":           {"bot", 3, (*Server).channelInfo},
+	"conversations.list":           {"bot", 2, (*Server).channelList},
+	"conversations.join":           {"bot", 3, (*Server).join},
+	"conversations.members":        {"bot", 4, (*Server).members},
+	"conversations.open":           {"bot", 3, (*Server).openDM},
+	"users.info":                   {"bot", 4, (*Server).userInfo},
+	"users.list":                   {"bot", 2, (*Server).userList},
+	"usergroups.list":              {"bot", 2, (*Server).usergroupList},
+	"usergroups.users.list":        {"bot", 2, (*Server).usergroupUsers},
+	"views.open":                   {"bot", 4, (*Server).viewsOpen},
+	"views.push":                   {"bot", 4, (*Server).viewsPush},
+	"views.update":                 {"bot", 4, (*Server).viewsUpdate},
+	"views.publish":                {"bot", 4, (*Server).viewsPublish},
+	"reactions.add":                {"bot", 3, (*Server).reactionAdd},
+	"reactions.remove":             {"bot", 2, (*Server).reactionRemove},
+	"pins.add":                     {"bot", 2, (*Server).pinAdd},
+	"files.getUploadURLExternal":   {"bot", 4, (*Server).uploadURL},
+	"files.completeUploadExternal": {"bot", 4, (*Server).completeUpload},
+	"files.info":                   {"bot", 4, (*Server).fileInfo},
+}
+
+// api answers one call of the Web API, always with JSON.
+func (s *Server) api(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("method")
+	p, token, err := read(r)
+	if err != nil {
+		reply(w, http.StatusOK, map[string]any{"ok": false, "error": "invalid_arguments"})
+		return
+	}
+	s.mu.Lock()
+	s.calls[name]++
+	f, injected := s.takeFault(name)
+	s.mu.Unlock()
+	if injected && f.after > 0 || !injected && !s.options.Unlimited && !s.limits.allow(name, methods[name].tier, p["channel"]) {
+		w.Header().Set("Retry-After", strconv.Itoa(max(f.after, 1)))
+		reply(w, http.StatusTooManyRequests, map[string]any{"ok": false, "error": "ratelimited"})
+		return
+	}
+	if injected {
+		reply(w, http.StatusOK, map[string]any{"ok": false, "error": f.code})
+		return
+	}
+	body, err := s.call(name, token, p)
+	if err != nil {
+		body = map[string]any{"ok": false, "error": err.Error()}
+		if bad, ok := err.(fault); ok && len(bad.messages) > 0 {
+			body["response_metadata"] = map[string]any{"messages": bad.messages}
+		}
+		reply(w, http.StatusOK, body)
+		return
+	}
+	body["ok"] = true
+	reply(w, http.StatusOK, body)
+}
+
+func (s *Server) takeFault(name string) (injected, bool) {
+	list := s.faults[name]
+	if len(list) == 0 {
+		return injected{}, false
+	}
+	s.faults[name] = list[1:]
+	return list[0], true
+}
+
+func (s *Server) call(name, token string, p params) (map[string]any, error) {
+	m, ok := methods[name]
+	if !ok {
+		return nil, fault{code: "unknown_method"}
+	}
+	if err := s.authorise(m.token, token); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return m.do(s, p)
+}
+
+func (s *Server) authorise(kind, token string) error {
+	want := map[string]string{"bot": s.options.BotToken, "app": s.options.AppToken}[kind]
+	switch {
+	case kind == "" || token == want:
+		return nil
+	case token == "":
+		return fault{code: "not_authed"}
+	case token == s.options.BotToken || token == s.options.AppToken:
+		return fault{code: "not_allowed_token_type"}
+	}
+	return fault{code: "invalid_auth"}
+}
+
+// read takes arguments from the query, a form or a JSON body, and the token from wherever SDKs put it.
+func read(r *http.Request) (params, string, error) {
+	p := params{}
+	for k, v := range r.URL.Query() {
+		p[k] = v[0]
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
+		if err != nil {
+			return nil, "", err
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(body, &fields); err != nil && len(body) > 0 {
+			return nil, "", err
+		}
+		for k, raw := range fields {
+			var text string
+			if json.Unmarshal(raw, &text) != nil {
+				text = string(raw)
+			}
+			p[k] = text
+		}
+	} else if r.Method == http.MethodPost {
+		if err := r.ParseMultipartForm(4 << 20); err != nil && err != http.ErrNotMultipart {
+			return nil, "", err
+		}
+		for k, v := range r.PostForm {
+			p[k] = v[0]
+		}
+	}
+	token := p["token"]
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		token = bearer
+	}
+	return p, token, nil
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone when this fails
+}
+
+func (s *Server) authTest(params) (map[string]any, error) {
+	return map[string]any{"url": s.base + "/", "team": s.options.Team, "user": s.bot.Name, "team_id": "T0SIM", "user_id": s.bot.ID, "bot_id": "B0CDCBOT", "is_enterprise_install": false}, nil
+}
+
+func (s *Server) botInfo(params) (map[string]any, error) {
+	return map[string]any{"bot": map[string]any{"id": "B0CDCBOT", "name": s.bot.Name, "user_id": s.bot.ID, "app_id": "A0CDCBOT"}}, nil
+}
+
+func (s *Server) teamInfo(params) (map[string]any, error) {
+	return map[string]any{"team": map[string]any{"id": "T0SIM", "name": s.options.Team, "domain": s.options.TeamDomain}}, nil
+}
+
+func (s *Server) profile(u User) map[string]any {
+	return map[string]any{"id": u.ID, "team_id": "T0SIM", "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "is_bot": u.IsBot, "is_app_user": false, "is_restricted": u.Guest, "is_ultra_restricted": false,
+		"profile": map[string]any{"display_name": u.Name, "real_name": u.RealName, "email": u.Email, "title": u.Title}}
+}
+
+func (s *Server) userInfo(p params) (map[string]any, error) {
+	for _, u := range s.users {
+		if u.ID == p["user"] {
+			return map[string]any{"user": s.profile(u)}, nil
+		}
+	}
+	return nil, fault{code: "user_not_found"}
+}
+
+func (s *Server) userList(params) (map[string]any, error) {
+	var list []map[string]any
+	for _, u := range s.users {
+		list = append(list, s.profile(u))
+	}
+	return map[string]any{"members": list, "response_metadata": map[string]any{"next_cursor": ""}}, nil
+}
+
+func (s *Server) usergroupList(params) (map[string]any, error) {
+	list := []map[string]any{}
+	for _, g := range s.options.Usergroups {
+		list = append(list, map[string]any{"id": g.ID, "handle": g.Handle, "name": g.Handle, "users": g.Users, "user_count": len(g.Users)})
+	}
+	return map[string]any{"usergroups": list}, nil
+}
+
+func (s *Server) usergroupUsers(p params) (map[string]any, error) {
+	for _, g := range s.options.Usergroups {
+		if g.ID == p["usergroup"] {
+			return map[string]any{"users": g.Users}, nil
+		}
+	}
+	return nil, fault{code: "no_such_subteam"}
+}
+
+func (s *Server) channelJSON(c *channel) map[string]any {
+	return map[string]any{"id": c.ID, "name": c.Name, "is_channel": true, "is_archived": c.Archived, "is_member": !c.Closed, "topic": map[string]any{"value": c.Topic}}
+}
+
+func (s *Server) channelInfo(p params) (map[string]any, error) {
+	for _, c := range s.channels {
+		if c.ID == p["channel"] {
+			return map[string]any{"channel": s.channelJSON(c)}, nil
+		}
+	}
+	return nil, fault{code: "channel_not_found"}
+}
+
+func (s *Server) channelList(params) (map[string]any, error) {
+	var list []map[string]any
+	for _, c := range s.channels {
+		list = append(list, s.channelJSON(c))
+	}
+	return map[string]any{"channels": list, "response_metadata": map[string]any{"next_cursor": ""}}, nil
+}
+
+func (s *Server) join(p params) (map[string]any, error) {
+	for _, c := range s.channels {
+		if c.ID == p["channel"] {
+			c.Closed = false
+			return map[string]any{"channel": s.channelJSON(c)}, nil
+		}
+	}
+	return nil, fault{code: "channel_not_found"}
+}
+
+func (s *Server) members(params) (map[string]any, error) {
+	var ids []string
+	for _, u := range s.users {
+		ids = append(ids, u.ID)
+	}
+	return map[string]any{"members": ids, "response_metadata": map[string]any{"next_cursor": ""}}, nil
+}
+
+// openDM gives the direct-message channel of a user, made when it is first asked for.
+func (s *Server) openDM(p params) (map[string]any, error) {
+	u, ok := s.user(p["users"])
+	if !ok {
+		return nil, fault{code: "user_not_found"}
+	}
+	id := "D" + strings.TrimPrefix(u.ID, "U")
+	if s.channel(id) == nil {
+		s.channels = append(s.channels, &channel{Channel: Channel{ID: id, Name: "dm-" + u.Name, Topic: "Direct messages with " + s.bot.Name}})
+	}
+	return map[string]any{"channel": map[string]any{"id": id}}, nil
+}
+
+func (s *Server) permalink(p params) (map[string]any, error) {
+	c := s.channel(p["channel"])
+	if c == nil {
+		return nil, fault{code: "channel_not_found"}
+	}
+	if c.find(p["message_ts"]) == nil {
+		return nil, fault{code: "message_not_found"}
+	}
+	link := fmt.Sprintf("%s/?channel=%s&thread=%s", s.base, c.Name, p["message_ts"])
+	return map[string]any{"channel": c.ID, "permalink": link}, nil
+}

@@ -1,0 +1,276 @@
+package slacksim
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The limits of message text, in characters (docs.slack.dev/reference/methods/chat.postMessage).
+const (
+	maxText   = 40000 // longer texts are cut when posted
+	maxUpdate = 4000  // longer texts are refused in an update
+)
+
+// target finds the channel a call writes to.
+func (s *Server) target(p params) (*channel, error) {
+	c := s.channel(p["channel"])
+	switch {
+	case c == nil:
+		return nil, fault{code: "channel_not_found"}
+	case c.Archived:
+		return nil, fault{code: "is_archived"}
+	case c.Closed:
+		return nil, fault{code: "not_in_channel"}
+	}
+	return c, nil
+}
+
+// content checks text, blocks and attachments as Slack does.
+func content(p params, surface string) (text string, blocks, attachments json.RawMessage, err error) {
+	text = p["text"]
+	if raw := p["blocks"]; raw != "" && raw != "null" && raw != "[]" {
+		if err := checkBlocks(raw, surface); err != nil {
+			return "", nil, nil, err
+		}
+		blocks = json.RawMessage(raw)
+	}
+	if raw := p["attachments"]; raw != "" && raw != "null" && raw != "[]" {
+		var list []map[string]any
+		if json.Unmarshal([]byte(raw), &list) != nil {
+			return "", nil, nil, fault{code: "invalid_attachments"}
+		}
+		if len(list) > 100 {
+			return "", nil, nil, fault{code: "too_many_attachments"}
+		}
+		for _, a := range list {
+			if inner, ok := a["blocks"]; ok {
+				b, _ := json.Marshal(inner) // it was decoded from JSON
+				if err := checkBlocks(string(b), surface); err != nil {
+					return "", nil, nil, err
+				}
+			}
+		}
+		attachments = json.RawMessage(raw)
+	}
+	if strings.TrimSpace(text) == "" && blocks == nil && attachments == nil {
+		return "", nil, nil, fault{code: "no_text"}
+	}
+	return text, blocks, attachments, nil
+}
+
+func metadata(p params) (json.RawMessage, error) {
+	raw := p["metadata"]
+	if raw == "" || raw == "null" {
+		return nil, nil
+	}
+	var m struct {
+		EventType string         `json:"event_type"`
+		Payload   map[string]any `json:"event_payload"`
+	}
+	if json.Unmarshal([]byte(raw), &m) != nil || m.EventType == "" || m.Payload == nil {
+		return nil, fault{code: "invalid_metadata_format"}
+	}
+	for _, v := range m.Payload {
+		if _, nested := v.(map[string]any); nested {
+			return nil, fault{code: "invalid_metadata_schema"}
+		}
+	}
+	return json.RawMessage(raw), nil
+}
+
+func (s *Server) postMessage(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	text, blocks, attachments, err := content(p, "message")
+	if err != nil {
+		return nil, err
+	}
+	meta, err := metadata(p)
+	if err != nil {
+		return nil, err
+	}
+	thread := p["thread_ts"]
+	if thread != "" && c.find(thread) == nil {
+		return nil, fault{code: "thread_not_found"}
+	}
+	if utf8.RuneCountInString(text) > maxText {
+		text = string([]rune(text)[:maxText])
+	}
+	m := &message{TS: s.stamp(), User: s.bot.ID, BotID: "B0CDCBOT", Username: s.bot.Name, Text: text, Blocks: named(blocks), Attachments: attachments, Metadata: meta, ThreadTS: thread, ClientMsgID: p["client_msg_id"]}
+	c.add(m)
+	s.changed(c, m)
+	return map[string]any{"channel": c.ID, "ts": m.TS, "message": m}, nil
+}
+
+// named gives every block an ID, as Slack does for those without.
+func named(blocks json.RawMessage) json.RawMessage {
+	var list []map[string]any
+	if len(blocks) == 0 || json.Unmarshal(blocks, &list) != nil {
+		return blocks
+	}
+	for i, b := range list {
+		if id, _ := b["block_id"].(string); id == "" {
+			b["block_id"] = "b" + strconv.Itoa(i)
+		}
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return blocks
+	}
+	return b
+}
+
+func (s *Server) updateMessage(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	m := c.find(p["ts"])
+	switch {
+	case m == nil:
+		return nil, fault{code: "message_not_found"}
+	case m.User != s.bot.ID:
+		return nil, fault{code: "cant_update_message"}
+	case utf8.RuneCountInString(p["text"]) > maxUpdate:
+		return nil, fault{code: "msg_too_long"}
+	}
+	text, blocks, attachments, err := content(p, "message")
+	if err != nil {
+		return nil, err
+	}
+	if meta, err := metadata(p); err != nil {
+		return nil, err
+	} else if meta != nil {
+		m.Metadata = meta
+	}
+	m.Text, m.Attachments = text, attachments
+	if blocks != nil || p["blocks"] == "[]" {
+		m.Blocks = named(blocks)
+	}
+	m.Edited = &edited{User: s.bot.ID, TS: s.stamp()}
+	s.changed(c, m)
+	return map[string]any{"channel": c.ID, "ts": m.TS, "text": m.Text, "message": m}, nil
+}
+
+func (s *Server) deleteMessage(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	m := c.find(p["ts"])
+	if m == nil {
+		return nil, fault{code: "message_not_found"}
+	}
+	if m.User != s.bot.ID {
+		return nil, fault{code: "cant_delete_message"}
+	}
+	c.remove(m.TS)
+	s.changed(c, m)
+	return map[string]any{"channel": c.ID, "ts": m.TS}, nil
+}
+
+func (s *Server) postEphemeral(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	u, ok := s.user(p["user"])
+	if !ok {
+		return nil, fault{code: "user_not_in_channel"}
+	}
+	text, blocks, attachments, err := content(p, "message")
+	if err != nil {
+		return nil, err
+	}
+	m := s.whisper(c, u.ID, p["thread_ts"], text, named(blocks))
+	m.Attachments = attachments
+	return map[string]any{"message_ts": m.TS}, nil
+}
+
+// whisper shows one user a message; the caller holds the lock.
+func (s *Server) whisper(c *channel, user, thread, text string, blocks json.RawMessage) *message {
+	m := &message{TS: s.stamp(), Type: "message", User: s.bot.ID, BotID: "B0CDCBOT", Username: s.bot.Name, Text: text, Blocks: blocks, ThreadTS: thread, Ephemeral: true, Channel: c.ID, to: user}
+	s.ephemeral = append(s.ephemeral, m)
+	s.publishLocked(user, pageEvent{Name: "ephemeral", Data: map[string]any{"channel": c.ID, "ts": m.TS, "thread_ts": thread}})
+	return m
+}
+
+func (s *Server) history(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	list := []*message{}
+	top := c.top()
+	for i := len(top) - 1; i >= 0; i-- {
+		if m := top[i]; (p["oldest"] == "" || m.TS >= p["oldest"]) && (p["latest"] == "" || m.TS <= p["latest"]) {
+			list = append(list, shown(m, p))
+		}
+	}
+	return paged(list, p), nil
+}
+
+func (s *Server) replies(p params) (map[string]any, error) {
+	c, err := s.target(p)
+	if err != nil {
+		return nil, err
+	}
+	if c.find(p["ts"]) == nil {
+		return nil, fault{code: "thread_not_found"}
+	}
+	list := []*message{}
+	for _, m := range c.thread(p["ts"]) {
+		list = append(list, shown(m, p))
+	}
+	return paged(list, p), nil
+}
+
+// shown hides metadata from those who did not ask for it.
+func shown(m *message, p params) *message {
+	copied := *m
+	if !p.flag("include_all_metadata") {
+		copied.Metadata = nil
+	}
+	return &copied
+}
+
+func paged(list []*message, p params) map[string]any {
+	limit, err := strconv.Atoi(p["limit"])
+	if err != nil || limit <= 0 || limit > 999 {
+		limit = 100
+	}
+	from, _ := strconv.Atoi(p["cursor"]) // "" is the first page
+	from = min(max(from, 0), len(list))
+	to := min(from+limit, len(list))
+	cursor := ""
+	if to < len(list) {
+		cursor = strconv.Itoa(to)
+	}
+	return map[string]any{"messages": list[from:to], "has_more": cursor != "", "response_metadata": map[string]any{"next_cursor": cursor}}
+}
+
+func (s *Server) reactionAdd(p params) (map[string]any, error) {
+	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, false)
+}
+
+func (s *Server) reactionRemove(p params) (map[string]any, error) {
+	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, true)
+}
+
+func (s *Server) pinAdd(p params) (map[string]any, error) {
+	c := s.channel(p["channel"])
+	if c == nil {
+		return nil, fault{code: "channel_not_found"}
+	}
+	m := c.find(p["timestamp"])
+	if m == nil {
+		return nil, fault{code: "message_not_found"}
+	}
+	m.Pinned = true
+	s.changed(c, m)
+	return map[string]any{}, nil
+}

@@ -1,0 +1,329 @@
+package slacksim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// pageEvent is told to the pages of a user, or of everybody.
+type pageEvent struct {
+	Name string
+	Data map[string]any
+}
+
+func (s *Server) pageRoutes() {
+	s.mux.HandleFunc("GET /sim/state", s.pageState)
+	s.mux.HandleFunc("GET /sim/messages", s.pageMessages)
+	s.mux.HandleFunc("GET /sim/events", s.pageEvents)
+	for name, do := range deeds {
+		s.mux.HandleFunc("POST /sim/"+name, func(w http.ResponseWriter, r *http.Request) { s.deed(w, r, do) })
+	}
+}
+
+// publish tells pages; a page that does not listen fast enough fetches again when it reconnects.
+func (s *Server) publish(user string, e pageEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.publishLocked(user, e)
+}
+
+func (s *Server) publishLocked(user string, e pageEvent) {
+	for ch, who := range s.pages {
+		if user != "" && who != user {
+			continue
+		}
+		select {
+		case ch <- e:
+		default:
+			close(ch) // it reconnects and catches up
+			delete(s.pages, ch)
+		}
+	}
+}
+
+// changed tells every page about a message; the caller holds the lock.
+func (s *Server) changed(c *channel, m *message) {
+	s.publishLocked("", pageEvent{Name: "message", Data: map[string]any{"channel": c.ID, "ts": m.TS, "thread_ts": m.ThreadTS}})
+}
+
+// asked is the user that a page asks as: by ID or name, else the first person.
+func (s *Server) asked(r *http.Request) User {
+	if u, ok := s.user(r.URL.Query().Get("user")); ok && !u.IsBot {
+		return u
+	}
+	for _, u := range s.users {
+		if !u.IsBot {
+			return u
+		}
+	}
+	return User{}
+}
+
+func (s *Server) pageState(w http.ResponseWriter, r *http.Request) {
+	connected := s.Connected() > 0
+	s.mu.Lock()
+	me := s.asked(r)
+	channels := []map[string]any{}
+	for _, c := range s.channels {
+		if strings.HasPrefix(c.ID, "D") && c.ID != "D"+strings.TrimPrefix(me.ID, "U") {
+			continue
+		}
+		channels = append(channels, map[string]any{"id": c.ID, "name": c.Name, "topic": c.Topic, "unread": 0})
+	}
+	var top any
+	if v := s.top(me.ID); v != nil {
+		top = *v
+	}
+	var home any
+	if v, ok := s.homes[me.ID]; ok {
+		home = v
+	}
+	controls := s.controls
+	if controls == nil {
+		controls = []Control{}
+	}
+	body := map[string]any{"ok": true, "team": map[string]any{"name": s.options.Team, "domain": s.options.TeamDomain}, "me": me, "users": s.users, "channels": channels, "commands": s.options.Commands,
+		"connected": connected, "controls": controls, "home": home, "view": top, "shortcuts": []any{map[string]any{"name": "Add to incident timeline", "callback_id": "timeline_add"}}}
+	b, err := json.Marshal(body)
+	s.mu.Unlock()
+	writeJSON(w, b, err)
+}
+
+func writeJSON(w http.ResponseWriter, b []byte, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = w.Write(b) // the page is gone when this fails
+}
+
+func (s *Server) pageMessages(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	s.mu.Lock()
+	me := s.asked(r)
+	c := s.channel(q.Get("channel"))
+	if c == nil {
+		s.mu.Unlock()
+		reply(w, http.StatusNotFound, map[string]any{"ok": false, "error": "There is no such channel."})
+		return
+	}
+	thread := q.Get("thread")
+	list := c.top()
+	if thread != "" {
+		list = c.thread(thread)
+	}
+	list = slices.Clone(list)
+	for _, m := range s.ephemeral {
+		if m.to == me.ID && m.Channel == c.ID && m.ThreadTS == thread {
+			list = append(list, m)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *message) int { return strings.Compare(a.TS, b.TS) })
+	b, err := json.Marshal(map[string]any{"ok": true, "messages": pageForm(list)})
+	s.mu.Unlock()
+	writeJSON(w, b, err)
+}
+
+// pageForm is a message as the page wants it.
+func pageForm(list []*message) []map[string]any {
+	out := []map[string]any{}
+	for _, m := range list {
+		out = append(out, map[string]any{"ts": m.TS, "user": m.User, "username": m.Username, "bot": m.BotID != "", "text": m.Text, "blocks": m.Blocks, "attachments": m.Attachments, "thread_ts": m.ThreadTS,
+			"edited": m.Edited != nil && m.BotID == "", "ephemeral": m.Ephemeral, "files": m.Files, "reactions": m.Reactions, "pinned": m.Pinned, "reply_count": m.ReplyCount, "reply_users": m.ReplyUsers, "latest_reply": m.LatestReply})
+	}
+	return out
+}
+
+// pageEvents streams what happens to one user's page.
+func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request) {
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		http.Error(w, "streaming is not possible here", http.StatusInternalServerError)
+		return
+	}
+	ch := make(chan pageEvent, 256)
+	s.mu.Lock()
+	s.pages[ch] = s.asked(r).ID
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.pages, ch)
+		s.mu.Unlock()
+	}()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, ": hello\n\n") // a page that is gone ends the request
+	flusher.Flush()
+	beat := time.NewTicker(15 * time.Second)
+	defer beat.Stop()
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-beat.C:
+			_, _ = io.WriteString(w, ": still here\n\n")
+		case e, open := <-ch:
+			if !open {
+				return
+			}
+			b, err := json.Marshal(e.Data)
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.Name, b)
+		}
+		flusher.Flush()
+	}
+}
+
+// deed is one thing that a page lets a person do.
+type deed func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error)
+
+var deeds = map[string]deed{
+	"command": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.command(ctx, word(in, "user"), word(in, "channel"), word(in, "text"))
+	},
+	"post": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		ts, err := s.post(word(in, "user"), word(in, "channel"), word(in, "thread"), word(in, "text"))
+		return map[string]any{"ts": ts}, err
+	},
+	"press": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.press(ctx, word(in, "user"), in, in)
+	},
+	"submit": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		values, _ := in["values"].(map[string]any)
+		bad, err := s.submit(ctx, word(in, "user"), word(in, "view_id"), values)
+		return map[string]any{"errors": bad}, err
+	},
+	"close": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.close(ctx, word(in, "user"), word(in, "view_id"))
+	},
+	"react": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.reacted(word(in, "user"), word(in, "channel"), word(in, "ts"), word(in, "name"), in["remove"] == true)
+	},
+	"edit": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.edit(word(in, "user"), word(in, "channel"), word(in, "ts"), word(in, "text"))
+	},
+	"delete": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.delete(word(in, "user"), word(in, "channel"), word(in, "ts"))
+	},
+	"pin": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) { return nil, s.pin(in) },
+	"home": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.openHome(word(in, "user"))
+	},
+	"shortcut": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.shortcut(ctx, in)
+	},
+	"control": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return s.control(ctx, word(in, "id"))
+	},
+}
+
+// deed reads a page's JSON. Only pages of this origin may do something: another site in the same browser may not.
+func (s *Server) deed(w http.ResponseWriter, r *http.Request, do deed) {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
+			reply(w, http.StatusForbidden, map[string]any{"ok": false, "error": "Requests of other sites are refused."})
+			return
+		}
+	}
+	var in map[string]any
+	if err := json.NewDecoder(io.LimitReader(r.Body, 4<<20)).Decode(&in); err != nil {
+		reply(w, http.StatusBadRequest, map[string]any{"ok": false, "error": "The body is not a JSON object."})
+		return
+	}
+	out, err := do(r.Context(), s, in)
+	if err != nil {
+		reply(w, http.StatusOK, map[string]any{"ok": false, "error": sentence(err.Error())})
+		return
+	}
+	if out == nil {
+		out = map[string]any{}
+	}
+	out["ok"] = true
+	reply(w, http.StatusOK, out)
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+func (s *Server) pin(in map[string]any) error {
+	s.mu.Lock()
+	u, err := s.person(word(in, "user"))
+	c := s.channel(word(in, "channel"))
+	if err != nil || c == nil || c.find(word(in, "ts")) == nil {
+		s.mu.Unlock()
+		return errPerson("this message is not there any more")
+	}
+	m := c.find(word(in, "ts"))
+	m.Pinned = in["remove"] != true
+	s.changed(c, m)
+	kind := "pin_added"
+	if !m.Pinned {
+		kind = "pin_removed"
+	}
+	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "message": m}, "event_ts": s.stamp()}
+	s.mu.Unlock()
+	s.event(inner)
+	return nil
+}
+
+func (s *Server) openHome(user string) error {
+	s.mu.Lock()
+	u, err := s.person(user)
+	stamp := s.stamp()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	s.event(map[string]any{"type": "app_home_opened", "user": u.ID, "channel": "D" + strings.TrimPrefix(u.ID, "U"), "tab": "home", "event_ts": stamp})
+	return nil
+}
+
+// shortcut is a message shortcut.
+func (s *Server) shortcut(ctx context.Context, in map[string]any) error {
+	s.mu.Lock()
+	u, err := s.person(word(in, "user"))
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	m, c := s.visible(u, word(in, "channel"), word(in, "ts"))
+	if m == nil {
+		s.mu.Unlock()
+		return errPerson("this message is not there any more")
+	}
+	payload := map[string]any{"type": "message_action", "callback_id": word(in, "callback_id"), "trigger_id": s.newTrigger(u.ID, ""), "response_url": s.newHook(hook{channel: c.ID, user: u.ID, thread: m.ThreadTS}),
+		"user": map[string]any{"id": u.ID, "name": u.Name}, "channel": map[string]any{"id": c.ID, "name": c.Name}, "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "message": m, "message_ts": m.TS, "action_ts": s.stamp(), "token": "sim", "is_enterprise_install": false}
+	id := s.next("env-")
+	s.mu.Unlock()
+	if _, err := s.sockets.deliver(ctx, id, "interactive", false, payload, 0, ""); err != nil {
+		return errPerson("the app did not answer (%w)", err)
+	}
+	return nil
+}
+
+func (s *Server) control(ctx context.Context, id string) (map[string]any, error) {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.controls, func(c Control) bool { return c.ID == id })
+	if i < 0 {
+		s.mu.Unlock()
+		return nil, errPerson("there is no control %q", id)
+	}
+	run := s.controls[i].Run
+	s.mu.Unlock()
+	text, err := run(ctx)
+	return map[string]any{"text": text}, err
+}
