@@ -27,13 +27,15 @@ known "${only[@]}"
 
 # end COMPONENT...: all of them at once.
 end() {
-  local c how
+  local c how job jobs=() failed=0
   for c in "$@"; do
     how=$signal
     [ "$c:$how" != postgres:TERM ] || how=INT # a fast shutdown; TERM would wait for every client to leave
     stop_one "$c" "$how" 20 &
+    jobs+=($!)
   done
-  wait
+  for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+  return $failed
 }
 
 [ -d "$RUN" ] || exit 0

@@ -86,7 +86,7 @@ born() {
 alive() {
   local pid tick
   { read -r pid tick <"$RUN/$1.pid"; } 2>/dev/null || return 1
-  [ "$(born "$pid")" = "$tick" ]
+  [ -n "$tick" ] && [ "$(born "$pid")" = "$tick" ]
 }
 
 pid_of() { cut -d' ' -f1 "$RUN/$1.pid"; }
@@ -108,6 +108,10 @@ stop_one() {
     return 0
   }
   pid=$(pid_of "$name") start=$(now_ms)
+  kill -0 "$pid" 2>/dev/null || ! alive "$name" || {
+    say "$name (pid $pid) belongs to another user: end it as that user"
+    return 1
+  }
   kill "-$signal" "$pid" 2>/dev/null || true
   while alive "$name"; do
     if [ "$how" = stopped ] && [ $(($(now_ms) - start)) -gt $((seconds * 1000)) ]; then

@@ -9,6 +9,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
 POLICY=/usr/sbin/policy-rc.d
+OURS='lab/install.sh of cdcbot, while it installs'
 
 java_ok() { command -v java >/dev/null && [ "$(java_major)" -ge 17 ]; }
 
@@ -50,10 +51,11 @@ each_missing() {
 can_apt() { [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; }
 
 # no_services tells Debian's package scripts to start nothing while we install; restore_policy takes that back.
+# A policy of ours that is still there was left by a run that was killed.
 no_services() {
   trap restore_policy EXIT
-  [ ! -e "$POLICY" ] || mv "$POLICY" "$POLICY.before-cdcbot-lab"
-  printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+  [ ! -e "$POLICY" ] || grep -q "$OURS" "$POLICY" || mv "$POLICY" "$POLICY.before-cdcbot-lab"
+  printf '#!/bin/sh\n# %s\nexit 101\n' "$OURS" >"$POLICY"
   chmod 755 "$POLICY"
 }
 
@@ -118,8 +120,15 @@ jars() {
     --plugin-path "$new/plugins" >"$LAB_HOME/manifests.log" 2>&1 ||
     die "could not write plugin manifests; log: $LAB_HOME/manifests.log"
   wanted >"$new/stamp"
+  end_java
   rm -rf "$JARS"
   mv "$new" "$JARS"
+}
+
+# end_java stops what runs on the old jars: a JVM opens some of them only when it needs them. up.sh starts it again.
+end_java() {
+  local c
+  for c in connect1 connect2 registry kafka; do stop_one "$c" TERM 20 >&2; done
 }
 
 case ${1:-} in
