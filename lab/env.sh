@@ -91,11 +91,12 @@ alive() {
 
 pid_of() { cut -d' ' -f1 "$RUN/$1.pid"; }
 
-# spawn NAME COMMAND...: run in the background in a session of its own, log to RUN/NAME.log.
+# spawn NAME COMMAND...: run in the background in a session of its own, log to RUN/NAME.log. It inherits no other open
+# file: a lock or a pipe of the caller would stay open as long as the service runs.
 spawn() {
   local name=$1 pid
   shift
-  setsid "$@" >>"$RUN/$name.log" 2>&1 </dev/null 9>&- &
+  setsid "$@" >>"$RUN/$name.log" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
   pid=$!
   echo "$pid $(born "$pid")" >"$RUN/$name.pid"
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,12 +97,12 @@ const (
 func lock(tb testing.TB, how int) {
 	tb.Helper()
 	if err := os.MkdirAll(home(), 0o755); err != nil {
-		tb.Fatalf("making the lab's folder: %v", err)
+		leaveOut(tb, fmt.Sprintf("the lab's folder cannot be made: %v", err))
 	}
 	name := filepath.Join(home(), "tests.lock")
 	f, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		tb.Fatalf("opening the lab's lock: %v", err)
+		leaveOut(tb, fmt.Sprintf("the lab's lock cannot be opened: %v", err))
 	}
 	tb.Cleanup(func() { _ = f.Close() })
 	Await(tb, "other tests to release "+name, lockTimeout, func(context.Context) (bool, error) {
