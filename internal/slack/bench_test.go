@@ -1,29 +1,23 @@
 package slack
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"cdcbot/internal/slacksim"
 )
 
-// BenchmarkAck measures from an envelope written by Slack's side to its acknowledgement read there, one at a time.
+// BenchmarkAck measures what a person waits before Slack shows that a command has arrived: from the envelope that the
+// simulated workspace writes to the acknowledgement that it reads, one at a time.
 func BenchmarkAck(b *testing.B) {
-	f := newFake(b)
-	acked := make(chan string, 1)
-	f.start(f.bot(nil), &asker{}, nil)
-	f.onAck = func(envelope string) { acked <- envelope }
-	sockets := f.open()
+	f := openOffice(b, slacksim.Options{Unlimited: true}, nil)
+	oncall := f.sim.As("oncall")
 	took := make([]time.Duration, 0, b.N)
-	for i := 0; b.Loop(); i++ {
-		id := fmt.Sprint("bench-", i)
-		frame := slash(id, "trigger-"+id, "status")
+	for b.Loop() {
 		began := time.Now()
-		if err := sockets[i%len(sockets)].write(frame); err != nil {
+		if err := oncall.Command(b.Context(), room, "/cdc status"); err != nil {
 			b.Fatal(err)
-		}
-		if got := <-acked; got != id {
-			b.Fatalf("acknowledged %s, want %s", got, id)
 		}
 		took = append(took, time.Since(began))
 	}

@@ -73,6 +73,7 @@ func askedView() remediation.View {
 }
 
 func TestShowPostsOnceAndUpdatesWhatChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	thread := show(t, b, askedView())
@@ -115,6 +116,7 @@ func (forgetful) Put(context.Context, string, string, Ref) error {
 }
 
 func TestCrashBetweenPostingAndStoring(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name, owner string
 		later       time.Duration
@@ -135,6 +137,7 @@ func TestCrashBetweenPostingAndStoring(t *testing.T) {
 }
 
 func TestAnotherReplicaIsPosting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	dying := w.board("a", func(_ *Options, o *BoardOptions) { o.Refs = forgetful{w.refs} })
 	_, _ = dying.Show(t.Context(), openView())
@@ -146,6 +149,7 @@ func TestAnotherReplicaIsPosting(t *testing.T) {
 }
 
 func TestReplicasRacingPostOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var group sync.WaitGroup
 	for _, owner := range []string{"a", "b", "c", "d"} {
@@ -162,6 +166,7 @@ func TestReplicasRacingPostOnce(t *testing.T) {
 }
 
 func TestLostAnswerIsLookedForNotRepeated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	w.answer("chat.postMessage", func(form url.Values) (int, any) {
@@ -179,6 +184,7 @@ func TestLostAnswerIsLookedForNotRepeated(t *testing.T) {
 }
 
 func TestRateLimitIsHonoured(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	show(t, b, openView())
@@ -208,6 +214,7 @@ func TestRateLimitIsHonoured(t *testing.T) {
 }
 
 func TestBlocksThatSlackRefusesBecomeText(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	w.answer("chat.postMessage", func(form url.Values) (int, any) {
@@ -223,6 +230,7 @@ func TestBlocksThatSlackRefusesBecomeText(t *testing.T) {
 }
 
 func TestDeletedMessagesComeBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	show(t, b, askedView())
@@ -246,6 +254,7 @@ func TestDeletedMessagesComeBack(t *testing.T) {
 }
 
 func TestChannelTroubles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, code := range []string{"channel_not_found", "is_archived", "restricted_action"} {
 		w.answer("chat.postMessage", func(url.Values) (int, any) { return http.StatusOK, no(code) })
@@ -271,6 +280,7 @@ func TestChannelTroubles(t *testing.T) {
 }
 
 func TestChannelByName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.answer("conversations.list", func(form url.Values) (int, any) {
 		if form.Get("cursor") == "" {
@@ -290,6 +300,7 @@ func TestChannelByName(t *testing.T) {
 }
 
 func TestOlderViewDoesNotWin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	newer := diagnosedView()
@@ -301,6 +312,7 @@ func TestOlderViewDoesNotWin(t *testing.T) {
 }
 
 func TestEditsOfOneMessageAreASecondApart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	v := openView()
@@ -316,6 +328,7 @@ func TestEditsOfOneMessageAreASecondApart(t *testing.T) {
 }
 
 func TestAttach(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.board("a", nil)
 	thread := incident.Thread{Channel: "C1", TS: "1.0"}

@@ -24,6 +24,7 @@ import (
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/runbook"
+	"cdcbot/internal/timeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -372,6 +373,10 @@ func TestReplies(t *testing.T) {
 	for i := range many {
 		many[i] = one.Incident
 	}
+	var events []timeline.Event
+	for i := range 30 {
+		events = append(events, timeline.Event{Seq: int64(i), Time: noon.Add(time.Duration(i) * time.Minute), Text: "something happened " + evil})
+	}
 	help := []commands.HelpLine{{Usage: "/cdc status [connector]", Text: "What runs, what failed, since when.", Example: "/cdc status x"}}
 	for name, r := range map[string]commands.Reply{
 		"status":         {Text: "1 of 2 connectors need attention; users does not answer", Status: &mixed},
@@ -381,6 +386,7 @@ func TestReplies(t *testing.T) {
 		"incidents":      {Text: "60 incident(s)", Incidents: many},
 		"incident":       {Text: "INC-42", Incident: ptr(diagnosedView())},
 		"help":           {Text: "What I can do", Help: help},
+		"timeline":       {Text: "INC-42", Timeline: events},
 		"error":          {Text: "There is no connector \"" + evil + "\".", Error: true, Suggest: []string{"/cdc status postgres-sink-connector"}},
 		"text-very-long": {Text: strings.Repeat("long ", 3000)},
 	} {

@@ -22,16 +22,17 @@ type fake struct {
 	*httptest.Server
 	t testing.TB
 
-	mu       sync.Mutex
-	answers  map[string]func(url.Values) (int, any) // by method; overrides what is built in
-	calls    []call
-	sockets  []*socket
-	onSocket func(*socket)
-	onAck    func(envelope string)
-	acked    map[string]int // by envelope
-	payloads map[string]string
-	messages []*stored
-	said     []map[string]any // bodies sent to response URLs
+	mu        sync.Mutex
+	answers   map[string]func(url.Values) (int, any) // by method; overrides what is built in
+	calls     []call
+	sockets   []*socket
+	onSocket  func(*socket)
+	onAck     func(envelope string)
+	acked     map[string]int // by envelope
+	payloads  map[string]string
+	messages  []*stored
+	said      []map[string]any // bodies sent to response URLs
+	responses []int            // what response URLs answer next; then 200
 }
 
 type call struct {
@@ -60,7 +61,7 @@ func (s *socket) write(frame string) error {
 const hello = `{"type":"hello","num_connections":1,"debug_info":{"host":"applink-1"},"connection_info":{"app_id":"A1"}}`
 
 func newFake(t testing.TB) *fake {
-	f := &fake{t: t, answers: map[string]func(url.Values) (int, any){}, acked: map[string]int{}, payloads: map[string]string{}}
+	f := &fake{t: t, answers: map[string]func(url.Values) (int, any){}, acked: map[string]int{}}
 	f.onSocket = func(s *socket) { _ = s.write(hello) }
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(func() {
@@ -81,13 +82,22 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/response/"):
 		var body map[string]any
 		_ = json.NewDecoder(r.Body).Decode(&body)
-		f.mu.Lock()
-		f.said = append(f.said, body)
-		f.mu.Unlock()
-		_, _ = w.Write([]byte("ok"))
+		w.WriteHeader(f.respond(body))
 	default:
 		f.api(w, r)
 	}
+}
+
+func (f *fake) respond(body map[string]any) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.responses) > 0 {
+		status := f.responses[0]
+		f.responses = f.responses[1:]
+		return status
+	}
+	f.said = append(f.said, body)
+	return http.StatusOK
 }
 
 func (f *fake) api(w http.ResponseWriter, r *http.Request) {
@@ -152,6 +162,8 @@ func (f *fake) builtin(method string, form url.Values) any {
 			list = append(list, map[string]any{"type": "message", "user": "UBOT", "ts": m.ts, "thread_ts": m.thread, "metadata": json.RawMessage(m.metadata)})
 		}
 		return map[string]any{"ok": true, "messages": list}
+	case "chat.postEphemeral":
+		return map[string]any{"ok": true, "message_ts": "1.0"}
 	case "users.info":
 		return map[string]any{"ok": true, "user": map[string]any{"id": form.Get("user"), "team_id": "T1", "name": strings.ToLower(form.Get("user"))}}
 	}
@@ -186,18 +198,12 @@ func (f *fake) link(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		var a struct {
-			EnvelopeID string          `json:"envelope_id"`
-			Payload    json.RawMessage `json:"payload"`
+			EnvelopeID string `json:"envelope_id"`
 		}
 		if json.Unmarshal(frame, &a) == nil {
 			f.mu.Lock()
 			f.acked[a.EnvelopeID]++
-			f.payloads[a.EnvelopeID] = string(a.Payload)
-			heard := f.onAck
 			f.mu.Unlock()
-			if heard != nil {
-				heard(a.EnvelopeID)
-			}
 		}
 	}
 }
@@ -246,14 +252,14 @@ func (f *fake) answer(method string, with func(url.Values) (int, any)) {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(20 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited 10 s for: %s", what)
+			t.Fatalf("waited 20 s for: %s", what)
 		}
 	}
 }

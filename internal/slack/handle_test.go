@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,6 +47,7 @@ func pressedOn(f *fake, action, value string) order {
 }
 
 func TestAnswersGoToTheAskerAlone(t *testing.T) {
+	t.Parallel()
 	f, b, _ := desk(t, nil)
 	b.handle(t.Context(), typed(f, "status"))
 	b.handle(t.Context(), pressedOn(f, "cdc:status:0", "{}"))
@@ -60,6 +62,7 @@ func TestAnswersGoToTheAskerAlone(t *testing.T) {
 }
 
 func TestAnswerWithoutResponseURLIsWhispered(t *testing.T) {
+	t.Parallel()
 	f, b, _ := desk(t, nil)
 	b.handle(t.Context(), route(happened(`{"type":"app_mention","user":"U1","text":"<@UBOT> status","channel":"C1","ts":"2.0","thread_ts":"1.0"}`), "UBOT"))
 	form := f.form("chat.postEphemeral")
@@ -69,6 +72,7 @@ func TestAnswerWithoutResponseURLIsWhispered(t *testing.T) {
 }
 
 func TestDeadResponseURLIsWhispered(t *testing.T) {
+	t.Parallel()
 	f, b, _ := desk(t, nil)
 	o := typed(f, "status")
 	o.place.ResponseURL = "http://127.0.0.1:1/response/secret"
@@ -80,6 +84,7 @@ func TestDeadResponseURLIsWhispered(t *testing.T) {
 }
 
 func TestSlowCommandSaysSoAndIsReplaced(t *testing.T) {
+	t.Parallel()
 	f, b, _ := desk(t, func(commands.Command) commands.Reply {
 		timer := time.NewTimer(progressTime + 200*time.Millisecond)
 		<-timer.C
@@ -92,6 +97,7 @@ func TestSlowCommandSaysSoAndIsReplaced(t *testing.T) {
 }
 
 func TestQuestionOpensAModal(t *testing.T) {
+	t.Parallel()
 	ask := func(c commands.Command) commands.Reply {
 		return commands.Reply{Ask: &commands.Question{Title: "Reject the plan", Submit: "Reject", Then: c, Fields: []commands.Field{{Name: "reason", Label: "Why"}}}}
 	}
@@ -134,6 +140,7 @@ func TestQuestionOpensAModal(t *testing.T) {
 }
 
 func TestForgedButtonIsToldAndNothingRuns(t *testing.T) {
+	t.Parallel()
 	f, b, a := desk(t, nil)
 	b.handle(t.Context(), pressedOn(f, "cdc:approve", `{"r":"REQ-1"}`))
 	if a.count() != 0 || len(f.said) != 1 || !strings.Contains(f.said[0]["text"].(string), "nothing was done") {
@@ -142,6 +149,7 @@ func TestForgedButtonIsToldAndNothingRuns(t *testing.T) {
 }
 
 func TestDoubleDeliveryRunsOnce(t *testing.T) {
+	t.Parallel()
 	f, b, a := desk(t, nil)
 	o := typed(f, "restart x")
 	b.handle(t.Context(), o)
@@ -152,6 +160,7 @@ func TestDoubleDeliveryRunsOnce(t *testing.T) {
 }
 
 func TestPanicIsAnAnswer(t *testing.T) {
+	t.Parallel()
 	f, b, _ := desk(t, func(commands.Command) commands.Reply { panic("boom") })
 	b.handle(t.Context(), typed(f, "status"))
 	if len(f.said) != 1 || !strings.Contains(f.said[0]["text"].(string), "went wrong") {
@@ -160,6 +169,7 @@ func TestPanicIsAnAnswer(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	export := commands.Reply{Text: "The timeline.", File: &remediation.File{Name: "INC-42.md", Title: "Review", Body: []byte("# x")}}
 	for _, row := range []struct{ name, channel, thread, where string }{{"button", "C1", "1.0", "in the thread"}, {"typed", "D1", "", "direct message"}} {
 		t.Run(row.name, func(t *testing.T) {
@@ -184,6 +194,7 @@ func TestFiles(t *testing.T) {
 }
 
 func TestShortcutOutsideAnIncident(t *testing.T) {
+	t.Parallel()
 	f, b, a := desk(t, nil)
 	js := `{"type":"message_action","callback_id":"timeline_add","trigger_id":"t","response_url":"` + f.URL + `/response/1","user":{"id":"UONCALL","name":"oncall"},"channel":{"id":"C1"},"message":{"ts":"2.0","text":"x"}}`
 	o := route(envelope{Type: "interactive", Payload: json.RawMessage(js), At: time.Now()}, "UBOT")
@@ -197,4 +208,61 @@ func TestShortcutOutsideAnIncident(t *testing.T) {
 	if a.count() != 1 || a.asked[0].Incident != "INC-1" || a.asked[0].Reason != "x" {
 		t.Errorf("asked %+v", a.asked)
 	}
+}
+
+func TestResponseURLHonoursRetryAfter(t *testing.T) {
+	t.Parallel()
+	f, b, _ := desk(t, nil)
+	f.responses = []int{http.StatusTooManyRequests}
+	began := time.Now()
+	b.handle(t.Context(), typed(f, "status"))
+	if len(f.said) != 1 || time.Since(began) < 900*time.Millisecond || f.count("chat.postEphemeral") != 0 {
+		t.Errorf("said %v after %s", f.said, time.Since(began))
+	}
+}
+
+func TestUsedUpResponseURLIsWhispered(t *testing.T) {
+	t.Parallel()
+	f, b, _ := desk(t, nil)
+	f.responses = []int{http.StatusNotFound}
+	b.handle(t.Context(), typed(f, "status"))
+	if len(f.said) != 0 || f.count("chat.postEphemeral") != 1 {
+		t.Errorf("said %v, whispered %d times", f.said, f.count("chat.postEphemeral"))
+	}
+}
+
+func TestWhisperIsPatient(t *testing.T) {
+	t.Parallel()
+	f, b, _ := desk(t, nil)
+	refused := false
+	f.answer("chat.postEphemeral", func(url.Values) (int, any) {
+		if !refused {
+			refused = true
+			return http.StatusTooManyRequests, no("ratelimited")
+		}
+		return http.StatusOK, nil
+	})
+	if err := b.whisper(t.Context(), place{Channel: "C1"}, says{text: "x"}); err != nil || f.count("chat.postEphemeral") != 2 {
+		t.Errorf("%v after %d calls", err, f.count("chat.postEphemeral"))
+	}
+}
+
+// brokenSeen is a memory that is away.
+type brokenSeen struct{ Seen }
+
+func (brokenSeen) Begin(context.Context, string) (Standing, error) {
+	return "", errors.New("redis is away")
+}
+func (brokenSeen) Done(context.Context, string) error { return errors.New("redis is away") }
+
+func TestMemoryAwayStillAnswers(t *testing.T) {
+	t.Parallel()
+	f, b, a := desk(t, nil)
+	b.options.Seen = brokenSeen{}
+	b.handle(t.Context(), typed(f, "status"))
+	if a.count() != 1 || len(f.said) != 1 {
+		t.Errorf("asked %d, said %v", a.count(), f.said)
+	}
+	b.listen = &listener{heard: make(chan ThreadMessage, 1)}
+	b.hear(t.Context(), route(happened(`{"type":"message","user":"U1","text":"x","channel":"C1","ts":"2.0","thread_ts":"1.0"}`), "UBOT"), func() { t.Error("a message was acknowledged although nothing remembers it") })
 }

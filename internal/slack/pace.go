@@ -18,6 +18,7 @@ type pace struct {
 
 	mu      sync.Mutex
 	opened  time.Time // last time a connection was asked for
+	granted bool      // whether Slack gave one then; the client itself waits after a refusal
 	strikes int       // connections in a row that did not live long
 }
 
@@ -29,12 +30,17 @@ const (
 
 // Do implements the HTTP client of slack-go.
 func (p *pace) Do(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, "/apps.connections.open") {
-		if err := wait(r.Context(), p.gap()); err != nil {
-			return nil, err
-		}
+	if !strings.HasSuffix(r.URL.Path, "/apps.connections.open") {
+		return p.via.Do(r)
 	}
-	return p.via.Do(r)
+	if err := wait(r.Context(), p.gap()); err != nil {
+		return nil, err
+	}
+	answer, err := p.via.Do(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.granted = err == nil && answer.StatusCode == http.StatusOK
+	return answer, err
 }
 
 // gap is how long the next opening has to wait.
@@ -42,9 +48,13 @@ func (p *pace) gap() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	if !p.opened.IsZero() && now.Sub(p.opened) < shortLife {
+	switch {
+	case !p.granted:
+		p.opened = now
+		return 0
+	case now.Sub(p.opened) < shortLife:
 		p.strikes++
-	} else {
+	default:
 		p.strikes = 0
 	}
 	d := p.delay()

@@ -23,9 +23,13 @@ type doFunc func(*http.Request) (*http.Response, error)
 func (f doFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestA_DisconnectStormIsPaced(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		opens := 0
-		p := &pace{now: time.Now, via: doFunc(func(*http.Request) (*http.Response, error) { opens++; return &http.Response{}, nil })}
+		p := &pace{now: time.Now, via: doFunc(func(*http.Request) (*http.Response, error) {
+			opens++
+			return &http.Response{StatusCode: http.StatusOK}, nil
+		})}
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		for ctx.Err() == nil {
@@ -49,6 +53,7 @@ func TestA_DisconnectStormIsPaced(t *testing.T) {
 }
 
 func TestA_TooManyWebsockets(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.onSocket = func(s *socket) {
 		_ = s.write(hello)
@@ -69,6 +74,7 @@ func TestA_TooManyWebsockets(t *testing.T) {
 }
 
 func TestB_RefreshLosesNoCommand(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	a := &asker{}
 	b := f.bot(nil)
@@ -93,6 +99,7 @@ func TestB_RefreshLosesNoCommand(t *testing.T) {
 }
 
 func TestC_LostAckIsADuplicateNotASecondRun(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	a := &asker{}
 	f.start(f.bot(nil), a, nil)
@@ -113,6 +120,7 @@ func TestC_LostAckIsADuplicateNotASecondRun(t *testing.T) {
 }
 
 func TestD_AckWhileReconnectingHasADeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := testBot(t)
 		l := b.links[0] // never connected: nobody takes acknowledgements
@@ -137,6 +145,7 @@ func TestD_AckWhileReconnectingHasADeadline(t *testing.T) {
 }
 
 func TestE_BusyHandlersDoNotStopTheReader(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	release := make(chan struct{})
 	a := &asker{reply: func(commands.Command) commands.Reply { <-release; return commands.Reply{Text: "late"} }}
@@ -160,6 +169,7 @@ func TestE_BusyHandlersDoNotStopTheReader(t *testing.T) {
 }
 
 func TestE_FullLaneIsToldNotLost(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	release := make(chan struct{})
 	a := &asker{reply: func(commands.Command) commands.Reply { <-release; return commands.Reply{Text: "late"} }}
@@ -184,6 +194,7 @@ func TestE_FullLaneIsToldNotLost(t *testing.T) {
 }
 
 func TestH_RefusalsEndTheBotWithAdvice(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct{ code, want string }{
 		{"missing_scope", "manifest"}, {"not_allowed_token_type", "xapp-"}, {"token_expired", "new one"}, {"no_permission", "connections:write"},
 		{"invalid_auth", "not valid"}, {"account_inactive", "install it again"}, {"not_authed", "set it"}, {"token_revoked", "revoked"}, {"link_disabled", "Socket Mode is switched off"},
@@ -202,6 +213,7 @@ func TestH_RefusalsEndTheBotWithAdvice(t *testing.T) {
 }
 
 func TestH_BotTokenRefused(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.answer("auth.test", func(url.Values) (int, any) { return http.StatusOK, no("invalid_auth") })
 	err := f.bot(nil).Run(t.Context(), &asker{}, nil)
@@ -211,6 +223,7 @@ func TestH_BotTokenRefused(t *testing.T) {
 }
 
 func TestH_SlackBeingAwayIsWaitedOut(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	left := 2
 	f.answer("apps.connections.open", func(url.Values) (int, any) {
@@ -225,6 +238,7 @@ func TestH_SlackBeingAwayIsWaitedOut(t *testing.T) {
 }
 
 func TestK_PoisonIsAcknowledged(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	a := &asker{}
 	f.start(f.bot(func(o *Options) { o.Connections = 1 }), a, nil)
@@ -273,6 +287,7 @@ func said(envelope, eventID string) string {
 }
 
 func TestMessageIsAcknowledgedOnlyWhenKept(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	l := &listener{fail: 1, heard: make(chan ThreadMessage, 10)}
 	f.start(f.bot(func(o *Options) { o.Connections = 1; o.Threads = oneThread{} }), &asker{}, l)
