@@ -34,7 +34,7 @@ class App {
     this.composer = this.makeComposer('composer', () => this.invitation(), this.channel, () => '');
     this.reply = this.makeComposer('thread-composer', () => 'Reply in this thread…', this.thread, () => this.route.thread);
     this.modals = new Modals({
-      around: this.around, forms: this.forms, press: (view) => this.presser({ view_id: view.id }, `v-${view.id}`),
+      around: this.around, forms: this.forms, press: (view) => this.presser(() => ({ view_id: view.id }), `v-${view.id}`),
       submit: (view, values) => this.submitView(view, values), close: (view) => this.closeView(view),
     });
     this.controls = new Controls({ panel: byID('controls'), toggle: byID('controls-toggle'), run: (c) => this.runControl(c) });
@@ -61,12 +61,11 @@ class App {
 
   // ---- what the server knows ----
 
-  /** loadState fetches the workspace as user (a name or an id) sees it; an unknown name becomes the first person. */
+  /** loadState fetches the workspace as user (a name or an id) sees it; an unknown one becomes the first person. */
   async loadState(user) {
-    if (/^[UW][A-Z0-9]{2,}$/.test(user)) return this.take(await get('state', { user }));
-    const first = await get('state');
-    const found = first.users.find((u) => u.name === user && !u.is_bot) || first.users.find((u) => u.id === first.me?.id) || first.users.find((u) => !u.is_bot);
-    return this.take(first.me?.id === found.id ? first : await get('state', { user: found.id }));
+    const state = await get('state', { user });
+    const meant = state.users.find((u) => u.name === user && !u.is_bot);
+    return this.take(meant && meant.id !== state.me.id ? await get('state', { user: meant.id }) : state);
   }
 
   take(state) {
@@ -296,8 +295,8 @@ class App {
     if (this.homeUser !== this.state.me.id) holder.replaceChildren();
     holder.querySelector('.empty')?.remove();
     this.homeUser = this.state.me.id;
-    const name = `v-${view.id || 'home'}`;
-    drawBlocks(holder, view.blocks, { name, form: this.forms.of(name), around: this.around, press: this.presser({ view_id: view.id }, name) });
+    const press = this.presser(() => ({ view_id: this.state.home?.id }), 'home'); // each publication has an id of its own
+    drawBlocks(holder, view.blocks, { name: 'home', form: this.forms.of('home'), around: this.around, press });
   }
 
   emptyChannel() {
@@ -314,15 +313,16 @@ class App {
   }
 
   messageSurface(m) {
-    const name = `m-${this.route.channel}-${m.ts}`;
-    return { name, form: this.forms.of(name), around: this.around, press: this.presser({ channel: this.route.channel, ts: m.ts }, name) };
+    const { channel } = this.route;
+    const name = `m-${channel}-${m.ts}`;
+    return { name, form: this.forms.of(name), around: this.around, press: this.presser(() => ({ channel, ts: m.ts }), name) };
   }
 
-  /** presser returns the function that tells the app of one action; refusals become a toast. */
+  /** presser returns the function that tells the app of one action on target(); refusals become a toast. */
   presser(target, name) {
     return async (action) => {
       const user = this.route.user;
-      const done = await this.attempt(() => post('press', { user, ...target, ...action, state: { values: this.forms.of(name).values } }));
+      const done = await this.attempt(() => post('press', { user, ...target(), ...action, state: { values: this.forms.of(name).values } }));
       if (done) this.hints.pressed(user, action);
     };
   }
@@ -362,7 +362,7 @@ class App {
     return {
       openChannel: (c) => this.go({ channel: c.id, home: false, thread: c.id === this.route.channel ? this.route.thread : '' }),
       openHome: () => {
-        this.go({ home: true, thread: '' });
+        if (!this.route.home || this.route.list) this.go({ home: true, thread: '' });
         this.attempt(() => post('home', { user: this.route.user }));
       },
       openThread: (m) => this.go({ thread: m.thread_ts || m.ts }),

@@ -22,8 +22,8 @@ export function chart(block) {
 export function scale(values, wanted = 4) {
   const finite = values.filter(Number.isFinite);
   const low = Math.min(0, ...finite);
-  const high = Math.max(0, ...finite);
-  const rough = (high - low || 1) / wanted;
+  const high = Math.max(0, ...finite) || (low < 0 ? 0 : 1);
+  const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].find((m) => m * power >= rough) * power;
   const ticks = [];

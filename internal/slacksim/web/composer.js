@@ -3,7 +3,10 @@
 
 import { el } from './dom.js';
 
-/** Composer: options testid, label(), commands(), send(text) which throws with a sentence when refused. */
+/**
+ * Composer: options testid, label(), commands(), send(text) which throws with a sentence when refused, and
+ * refused(sentence). The Up key in an empty box brings back what was sent last.
+ */
 export class Composer {
   constructor(options) {
     Object.assign(this, options);
@@ -55,6 +58,7 @@ export class Composer {
   key(event) {
     const open = this.options?.length > 0;
     if (open && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) return this.move(event);
+    if (event.key === 'ArrowUp' && this.field.value === '' && this.last) return event.preventDefault(), this.set(this.last);
     if (open && event.key === 'Escape') return event.stopPropagation(), this.close();
     if (open && event.key === 'Tab' && !event.shiftKey) return event.preventDefault(), this.take(this.options[Math.max(0, this.picked)]);
     this.sends = event.key === 'Enter' && !event.shiftKey && !event.isComposing;
@@ -83,17 +87,18 @@ export class Composer {
     this.typed();
   }
 
-  /** submit sends the text; on refusal it comes back to be mended. */
+  /** submit sends the text; a refused message comes back to be mended, a command (it may have run) does not. */
   async submit() {
     const text = this.field.value.trim();
     if (text === '' || this.sending) return;
     this.set('');
+    this.last = text;
     this.sending = true;
     this.node.setAttribute('aria-busy', 'true');
     try {
       await this.send(text);
     } catch (error) {
-      if (this.field.value === '') this.set(text);
+      if (this.field.value === '' && !text.startsWith('/')) this.set(text);
       this.refused(error.message);
     } finally {
       this.sending = false;
@@ -128,9 +133,15 @@ export function suggestions(text, commands) {
     .map((w) => ({ text: `${command.command} ${w.name} `, shown: `${command.command} ${w.name}`, hint: w.rest }));
 }
 
-/** words splits a usage hint such as "status [connector] | restart <connector>" into its verbs. */
+/**
+ * words splits a usage hint such as "status [connector] | pause|resume <connector>" into its verbs. Where bars
+ * with spaces part the verbs, a bar without them parts only the verbs that share what follows.
+ */
 function words(hint) {
-  return String(hint || '').replace(/…|\.\.\./g, '').split(/\s*\|\s*(?![^<[]*[>\]])/).map((part) => part.trim())
-    .map((part) => ({ name: /^[a-z-]+/.exec(part)?.[0] || '', rest: part.replace(/^[a-z-]+\s*/, '') }))
-    .filter((w) => w.name);
+  const text = String(hint || '').replace(/…|\.\.\./g, '');
+  const parts = text.includes(' | ') ? text.split(' | ') : text.split('|');
+  return parts.flatMap((part) => {
+    const [, verbs, rest] = /^\s*([a-z|-]*)\s*(.*?)\s*$/.exec(part);
+    return verbs.split('|').map((name) => ({ name, rest }));
+  }).filter((w) => w.name);
 }

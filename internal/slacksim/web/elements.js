@@ -99,7 +99,7 @@ function button(ctx) {
     class: `button ${{ primary: 'primary', danger: 'danger' }[spec.style] || ''}`, data: { ...hooks(ctx, spec.value), style: spec.style || 'default' },
     'aria-label': spec.accessibility_label, 'aria-busy': surface.form.busy.has(fieldName(spec, ctx.block, spec.value)) ? 'true' : null,
     onclick: (event) => {
-      if (event.currentTarget.getAttribute('aria-busy') !== 'true') act(ctx, { value: spec.value, text: spec.text }, event.currentTarget);
+      if (event.currentTarget.getAttribute('aria-busy') !== 'true') act(ctx, { value: spec.value, text: spec.text, style: spec.style }, event.currentTarget);
     },
   };
   const words = plainText(spec.text || 'Button', surface.around);

@@ -17,12 +17,12 @@ export class Hints {
     this.mark({ broke: true });
   }
 
-  /** pressed hears every button that the server took: the first fix asked for, then another person's yes. */
+  /** pressed hears every button that the server took: a recommended (primary) one first, then another person's yes. */
   pressed(user, action) {
     const now = read();
     const approves = /approve/i.test(`${action.action_id} ${action.text?.text || ''}`);
     if (approves && now.asked && now.asked !== user) this.mark({ approved: true });
-    else if (!approves && now.broke && !now.asked && action.type === 'button') this.mark({ asked: user });
+    else if (!approves && action.style === 'primary' && now.broke && !now.asked) this.mark({ asked: user });
   }
 
   /** again brings the strip back from the start. */

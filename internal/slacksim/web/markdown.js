@@ -7,6 +7,7 @@ const RULE = /^\s{0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 const MAX_DEPTH = 8;
+const MAX_SPAN = 1500; // a mark closes within so many characters, so that hostile text costs little
 
 /** parseMarkdown returns blocks: heading, pre, quote, list, table, rule, paragraph. */
 export function parseMarkdown(text, depth = 0) {
@@ -127,7 +128,7 @@ export function marks(text, depth = 0) {
 
 function inlineAt(text, at) {
   if (!/[\\`[<*_~:h]/.test(text[at])) return null;
-  const rest = text.slice(at);
+  const rest = text.slice(at, at + MAX_SPAN);
   const afterWord = at > 0 && /\w/.test(text[at - 1]);
   for (const rule of INLINE) {
     if (rule[2] && afterWord) continue;

@@ -6,6 +6,7 @@ import { draw } from './blocks.js';
 import { glyph, QUICK } from './emoji.js';
 import { mrkdwn, moment, text } from './inline.js';
 import { clock, full, seconds } from './time.js';
+import { typed } from './mrkdwn.js';
 import { avatar } from './people.js';
 import { file } from './files.js';
 import { hang, menu } from './popover.js';
@@ -128,7 +129,7 @@ function replyBar(m, pane) {
   return el('button', { type: 'button', class: 'reply-bar', data: { testid: 'reply-bar' }, onclick: () => pane.deeds.openThread(m) },
     el('span', { class: 'reply-faces' }, users.map((id) => avatar(pane.around.users.get(id) || { id, name: id }))),
     el('strong', null, `${m.reply_count} ${m.reply_count === 1 ? 'reply' : 'replies'}`),
-    last && el('span', { class: 'muted' }, 'last ', moment(last, '{ago}', pane.around)),
+    last && el('span', { class: 'muted' }, '· latest ', moment(last, '{ago}', pane.around)),
     el('span', { class: 'reply-open', 'aria-hidden': 'true' }, 'View thread ›'));
 }
 
@@ -164,10 +165,11 @@ function more(anchor, m, node, pane) {
 
 function edit(m, node, pane) {
   const body = node.querySelector('.m-text');
-  const field = el('textarea', { class: 'input', rows: '3', 'aria-label': 'Edit message', value: m.text });
+  const before = typed(m.text, pane.around);
+  const field = el('textarea', { class: 'input', rows: '3', 'aria-label': 'Edit message', value: before });
   const done = () => form.replaceWith(body);
   const save = async () => {
-    if (field.value.trim() && field.value !== m.text) await pane.deeds.edit(m, field.value);
+    if (field.value.trim() && field.value !== before) await pane.deeds.edit(m, field.value);
     done();
   };
   const form = el('div', {

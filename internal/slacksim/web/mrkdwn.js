@@ -14,6 +14,14 @@ export function unescape(text) {
   return text.replace(/&(amp|lt|gt);/g, (entity) => ENTITIES[entity]);
 }
 
+/** typed is what its author would type to say text again: @names for mentions, bare addresses, no entities. */
+export function typed(text, around) {
+  return unescape(String(text ?? '').replace(/<([@#]?)([^<>|\n]+)(?:\|[^<>\n]*)?>/g, (_, sign, target) => {
+    const known = sign === '@' ? around.users.get(target) : sign === '#' ? around.channels.get(target) : null;
+    return sign + (known?.name || target);
+  }));
+}
+
 /** parse returns blocks: {type: pre|quote|lines, …}, each with inline children. */
 export function parse(text) {
   const blocks = [];
@@ -51,9 +59,10 @@ function pushLines(blocks, text, beforePre) {
 /** parseInline returns the tree of one line. */
 export function parseInline(line, depth = 0) {
   const out = [];
+  const hopeless = new Set(); // marks that nothing further on closes: looked for once, not at every opening
   let at = 0;
   while (at < line.length) {
-    const found = token(line, at, depth);
+    const found = token(line, at, depth, hopeless);
     if (found) {
       out.push(found.node);
       at = found.end;
@@ -73,13 +82,13 @@ function pushText(out, text) {
   else out.push({ type: 'text', text });
 }
 
-function token(line, at, depth) {
+function token(line, at, depth, hopeless) {
   const char = line[at];
   if (char === '<') return control(line, at, depth);
   if (char === '`') return code(line, at);
   if (char === ':') return emoji(line, at);
   if (char === 'h') return bareLink(line, at);
-  if (MARKS[char] && depth < MAX_DEPTH) return mark(line, at, depth);
+  if (MARKS[char] && depth < MAX_DEPTH && !hopeless.has(char)) return mark(line, at, depth, hopeless);
   return null;
 }
 
@@ -102,7 +111,7 @@ function bareLink(line, at) {
   return { node: { type: 'link', url, children: [{ type: 'text', text: url, sealed: true }] }, end: at + found[0].length };
 }
 
-function mark(line, at, depth) {
+function mark(line, at, depth, hopeless) {
   const char = line[at];
   if (at > 0 && (WORD.test(line[at - 1]) || line[at - 1] === char)) return null;
   if (at + 1 >= line.length || /\s/.test(line[at + 1]) || line[at + 1] === char) return null;
@@ -112,6 +121,7 @@ function mark(line, at, depth) {
     if (end + 1 < line.length && (WORD.test(line[end + 1]) || line[end + 1] === char)) continue;
     return { node: { type: MARKS[char], children: parseInline(line.slice(at + 1, end), depth + 1) }, end: end + 1 };
   }
+  hopeless.add(char);
   return null;
 }
 

@@ -7,11 +7,17 @@ import { hang, walk } from './popover.js';
 /** sidebar draws channels, apps and people into node. deeds: openChannel(c), openHome(). */
 export function sidebar(node, { state, route, unread, deeds }) {
   const rows = [
-    title('Channels'), ...state.channels.map((c) => channel(c, route, unread, deeds)),
+    title('Channels'), ...state.channels.filter((c) => !direct(c)).map((c) => channel(c, route, unread, deeds)),
     title('Apps'), ...state.users.filter((u) => u.is_bot).map((u) => app(u, state, route, deeds)),
-    title('People'), ...state.users.filter((u) => !u.is_bot).map((u) => person(u, state)),
+    ...state.channels.filter(direct).map((c) => channel(c, route, unread, deeds)),
+    title('People'), ...state.users.filter((u) => !u.is_bot && !u.deleted).map((u) => person(u, state)),
   ];
   reconcile(node, rows, { key: (r) => r.key, signature: (r) => r.sign, make: (r) => r.make() });
+}
+
+/** direct tells a direct message with an app from a channel, by Slack's letter. */
+export function direct(c) {
+  return c.id.startsWith('D');
 }
 
 function title(words) {
@@ -24,7 +30,7 @@ function channel(c, route, unread, deeds) {
   return {
     key: c.id, sign: JSON.stringify([c.name, here, fresh]),
     make: () => el('button', { type: 'button', class: fresh ? 'side-row fresh' : 'side-row', 'aria-current': here ? 'page' : null, title: c.topic, data: { testid: `channel-${c.name}` }, onclick: () => deeds.openChannel(c) },
-      el('span', { class: 'side-sign', 'aria-hidden': 'true' }, '#'), el('span', { class: 'side-name' }, c.name),
+      el('span', { class: 'side-sign', 'aria-hidden': 'true' }, direct(c) ? '✉' : '#'), el('span', { class: 'side-name' }, direct(c) ? 'Direct messages' : c.name),
       fresh > 0 && el('span', { class: 'count', 'aria-label': `${fresh} unread` }, fresh > 99 ? '99+' : fresh)),
   };
 }
@@ -53,7 +59,7 @@ export function personSwitch(button, { state, become, address }) {
   button.onclick = () => {
     const rows = el('div', { class: 'menu people', role: 'menu', 'aria-label': 'Switch person', onkeydown: walk });
     const panel = hang(button, [el('p', { class: 'menu-title' }, 'Play another person'), rows], { end: true });
-    rows.append(...state.users.filter((u) => !u.is_bot).map((u) => choice(u, state, become, address, panel)));
+    rows.append(...state.users.filter((u) => !u.is_bot && !u.deleted).map((u) => choice(u, state, become, address, panel)));
     rows.querySelector('[aria-checked=true]')?.focus();
   };
 }
