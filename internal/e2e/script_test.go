@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"cdcbot/internal/incident"
+	"cdcbot/internal/slacksim"
+	"cdcbot/internal/timeline"
+)
+
+// TestScripts plays every script of testdata. The words of the scripts:
+//
+//	break FAULT · mend · produce N      the pipeline
+//	as PERSON command /cdc …            types a command in the channel
+//	as PERSON press BUTTON              presses the newest button with this text in the thread
+//	as PERSON submit TEXT…              fills the open modal
+//	as PERSON forge ACTION VALUE        presses a button that does not exist
+//	as PERSON post TEXT                 writes in the thread
+//	[!] thread TEXT                     the thread comes to say TEXT; with ! it does not say it now
+//	told PERSON TEXT                    PERSON alone is told TEXT
+//	recorded TEXT                       the timeline comes to hold TEXT
+//	connector NAME STATE                Connect comes to show it
+//	rows N                              at least N rows arrive
+//	webhook STATUS FILE [TOKEN]         Alertmanager's call is answered with STATUS
+//	redis down|up
+//	save NAME FILE                      keeps a file that was uploaded
+//	[!] verify FILE                     proves an export
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			w, err := newWorld()
+			if err != nil {
+				return err
+			}
+			env.Values["world"] = w
+			env.Defer(w.stop)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"break":     func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(of(ts).worker.Break(args[0], "")) },
+			"mend":      func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).worker.Mend() },
+			"produce":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).worker.Produce(number(ts, args[0])) },
+			"as":        as,
+			"thread":    inThread,
+			"told":      told,
+			"recorded":  recorded,
+			"connector": connectorIs,
+			"rows":      rows,
+			"webhook":   webhook,
+			"redis":     redisIs,
+			"save":      save,
+			"verify":    verify,
+		},
+	})
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
+func as(ts *testscript.TestScript, neg bool, args []string) {
+	w, who := of(ts), args[0]
+	person, rest := w.slack.As(who), args[2:]
+	var err error
+	switch args[1] {
+	case "command":
+		err = person.Command(within(patient), channel, strings.Join(rest, " "))
+	case "press":
+		err = press(w, person, strings.Join(rest, " "))
+	case "submit":
+		ts.Check(w.slack.Wait(within(patient), "a modal for "+who, func() bool { return person.Modal() != nil }))
+		var bad map[string]string
+		bad, err = person.Submit(within(patient), rest...)
+		if err == nil && len(bad) > 0 {
+			err = fmt.Errorf("errors at fields: %v", bad)
+		}
+	case "forge":
+		err = person.Forge(within(patient), channel, w.root().TS, rest[0], rest[1])
+	case "post":
+		_, err = person.Post(channel, w.root().TS, strings.Join(rest, " "))
+	default:
+		err = fmt.Errorf("unknown deed %q", args[1])
+	}
+	if neg && err == nil {
+		ts.Fatalf("%s could %s", who, strings.Join(args[1:], " "))
+	}
+	if !neg {
+		ts.Check(err)
+	}
+}
+
+func press(w *world, person slacksim.Actor, button string) error {
+	var m slacksim.Said
+	err := w.slack.Wait(within(patient), "the button "+button+"; the thread says:\n"+w.words(), func() bool {
+		var ok bool
+		m, ok = w.holder(button)
+		return ok
+	})
+	if err != nil {
+		return err
+	}
+	return person.Press(within(patient), channel, m.TS, button)
+}
+
+func inThread(ts *testscript.TestScript, neg bool, args []string) {
+	w, text := of(ts), strings.Join(args, " ")
+	if neg {
+		if strings.Contains(w.words(), text) {
+			ts.Fatalf("the thread says %q:\n%s", text, w.words())
+		}
+		return
+	}
+	if err := w.slack.Wait(within(patient), text, func() bool { return strings.Contains(w.words(), text) }); err != nil {
+		ts.Fatalf("the thread never says %q:\n%s", text, w.words())
+	}
+}
+
+func told(ts *testscript.TestScript, _ bool, args []string) {
+	w, text := of(ts), strings.Join(args[1:], " ")
+	heard := func() string { return strings.Join(w.slack.As(args[0]).Ephemerals(), "\n---\n") }
+	if err := w.slack.Wait(within(patient), text, func() bool { return strings.Contains(heard(), text) }); err != nil {
+		ts.Fatalf("%s is never told %q, but:\n%s", args[0], text, heard())
+	}
+}
+
+// recorded looks into the timeline of the newest incident.
+func recorded(ts *testscript.TestScript, _ bool, args []string) {
+	w, text := of(ts), strings.Join(args, " ")
+	err := w.slack.Wait(within(patient), text, func() bool {
+		list, err := w.app.Flow().Incidents.List(within(patient), incident.Filter{Limit: 1})
+		if err != nil || len(list) == 0 {
+			return false
+		}
+		events, err := w.app.Flow().Timeline.Events(within(patient), list[0].ID)
+		return err == nil && slices.ContainsFunc(events, func(e timeline.Event) bool { return strings.Contains(string(e.Type)+" "+e.Text, text) })
+	})
+	ts.Check(err)
+}
+
+func connectorIs(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	p := w.app.Flow().Pipelines["warehouse"]
+	last := ""
+	err := w.slack.Wait(within(patient), args[0]+" to be "+args[1], func() bool {
+		for _, s := range p.Collect(within(patient), []string{args[0]}).Subjects {
+			if s.Connector != args[0] {
+				continue
+			}
+			last = string(s.Status.State)
+			if len(s.Status.Failed()) > 0 {
+				last = "FAILED"
+			}
+		}
+		return last == args[1]
+	})
+	if err != nil {
+		ts.Fatalf("%v; it is %s", err, last)
+	}
+}
+
+func rows(ts *testscript.TestScript, _ bool, args []string) {
+	w, n := of(ts), number(ts, args[0])
+	ts.Check(w.slack.Wait(within(patient), args[0]+" rows", func() bool { return w.worker.Rows() >= n }))
+}
+
+func webhook(ts *testscript.TestScript, _ bool, args []string) {
+	bearer := token
+	if len(args) > 2 {
+		bearer = args[2]
+	}
+	status, body, err := of(ts).webhook(ts.ReadFile(args[1]), bearer)
+	ts.Check(err)
+	if status != number(ts, args[0]) {
+		ts.Fatalf("the webhook answers %d %v, want %s", status, body, args[0])
+	}
+}
+
+func redisIs(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	if args[0] == "down" {
+		w.redis.Close()
+		return
+	}
+	ts.Check(w.redis.Restart())
+}
+
+func save(ts *testscript.TestScript, _ bool, args []string) {
+	w := of(ts)
+	ts.Check(w.slack.Wait(within(patient), "the file "+args[0], func() bool { return w.slack.File(args[0]) != nil }))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), w.slack.File(args[0]), 0o600))
+}
+
+func verify(ts *testscript.TestScript, neg bool, args []string) {
+	doc, err := timeline.ParseJSON(bytes.NewReader([]byte(ts.ReadFile(args[0]))))
+	if err == nil {
+		err = doc.Verify()
+	}
+	if neg == (err == nil) {
+		ts.Fatalf("verify %s: %v", args[0], err)
+	}
+}

@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.uber.org/zap"
+
+	"cdcbot/internal/app"
+	"cdcbot/internal/config"
+	"cdcbot/internal/connect/connecttest"
+	"cdcbot/internal/slacksim"
+)
+
+const (
+	channel = "C0INCIDENTS"
+	token   = "e2e-webhook-token"
+	sinkPW  = "planted-sink-password"
+	patient = 30 * time.Second // how long a script waits for what it expects
+)
+
+// world is one incident's world.
+type world struct {
+	slack  *slacksim.Server
+	worker *connecttest.Worker
+	redis  *miniredis.Miniredis
+	app    *app.App
+	stop   func()
+}
+
+// database is the sink's database as the simulated worker has it.
+type database struct{ worker *connecttest.Worker }
+
+func (d database) Probe(context.Context) (string, error) {
+	if err := d.worker.Database(); err != nil {
+		return "", refused{err}
+	}
+	return "PostgreSQL answers", nil
+}
+
+func (d database) Count(ctx context.Context, _ string) (int64, error) {
+	if _, err := d.Probe(ctx); err != nil {
+		return 0, err
+	}
+	return int64(d.worker.Rows()), nil
+}
+
+type refused struct{ error }
+
+func (refused) Reason() string { return "refused" }
+
+// newWorld starts everything; more are settings as the environment gives them, such as "APPROVAL_TTL=1m".
+func newWorld(more ...string) (*world, error) {
+	w := &world{slack: slacksim.New(slacksim.Options{}), worker: connecttest.New(connecttest.Options{})}
+	var err error
+	if w.redis, err = miniredis.Run(); err != nil {
+		return nil, err
+	}
+	w.redis.ClockTTL(true)
+	url, err := w.worker.Start()
+	if err != nil {
+		return nil, err
+	}
+	w.worker.AddConnector("cassandra-source-connector", map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "topic": "cdc-events-orders"})
+	w.worker.AddConnector("postgres-sink-connector", map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": "3", "topics": "cdc-events-orders", "connection.url": "jdbc:postgresql://127.0.0.1/warehouse", "connection.password": sinkPW, "schema.evolution": "none"})
+	if _, err = w.slack.Start("127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := w.run(ctx, url, more); err != nil {
+		cancel()
+		return nil, err
+	}
+	done := w.serve(ctx)
+	w.stop = func() { cancel(); <-done; _ = w.slack.Close(); _ = w.worker.Close(); w.redis.Close() }
+	return w, w.slack.Wait(within(patient), "socket mode", func() bool { return w.slack.Connected() > 0 })
+}
+
+func (w *world) run(ctx context.Context, url string, more []string) error {
+	environ := []string{"LISTEN=127.0.0.1:0", "SLACK_API_URL=" + w.slack.APIURL(), "SLACK_BOT_TOKEN=" + w.slack.BotToken(), "SLACK_APP_TOKEN=" + w.slack.AppToken(), "SLACK_CHANNEL=" + channel, "ALERTS_TOKEN=" + token,
+		"WATCH_EVERY=1s", "WATCH_THRESHOLD=1s", "EXECUTION_SETTLE=1s", "EXECUTION_VERIFY_TIMEOUT=20s", "PIPELINES_WAREHOUSE_CONNECT_URL=" + url,
+		"PIPELINES_WAREHOUSE_POSTGRES_URL=postgres://admin@127.0.0.1:5432/warehouse", "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES=cdc_orders"}
+	environ = append(environ, more...)
+	for i, pair := range environ {
+		environ[i] = config.EnvPrefix + pair
+	}
+	cfg, err := config.Load("", environ)
+	if err != nil {
+		return err
+	}
+	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: zap.NewNop(), Version: "e2e", Redis: rdb, Ephemeral: true, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
+	return err
+}
+
+func (w *world) serve(ctx context.Context) chan error {
+	done := make(chan error, 1)
+	go func() { done <- w.app.Run(ctx) }()
+	return done
+}
+
+func within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	context.AfterFunc(ctx, cancel)
+	return ctx
+}
+
+// root is the newest incident's first message; the zero value when there is none.
+func (w *world) root() slacksim.Said {
+	list := w.slack.Messages(channel)
+	if len(list) == 0 {
+		return slacksim.Said{}
+	}
+	return list[len(list)-1]
+}
+
+// thread is everything that stands in the newest incident's thread.
+func (w *world) thread() []slacksim.Said {
+	root := w.root()
+	if root.TS == "" {
+		return nil
+	}
+	return w.slack.Thread(channel, root.TS)
+}
+
+func (w *world) words() string {
+	var b strings.Builder
+	for _, m := range w.thread() {
+		b.WriteString(m.Words + "\n" + strings.Join(m.Files, "\n") + "\n")
+	}
+	return b.String()
+}
+
+// holder is the newest message of the thread that has a button.
+func (w *world) holder(button string) (slacksim.Said, bool) {
+	list := w.thread()
+	for i := len(list) - 1; i >= 0; i-- {
+		for _, b := range slacksim.Buttons(list[i].Blocks) {
+			if b == button {
+				return list[i], true
+			}
+		}
+	}
+	return slacksim.Said{}, false
+}
+
+// webhook posts a body as Alertmanager would and returns the status.
+func (w *world) webhook(body, bearer string) (int, map[string]any, error) {
+	req, err := http.NewRequest(http.MethodPost, "http://"+w.app.Addr()+"/alerts", strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var out map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil {
+		return answer.StatusCode, nil, fmt.Errorf("the webhook's answer is not JSON: %w", err)
+	}
+	return answer.StatusCode, out, nil
+}
