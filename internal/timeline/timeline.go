@@ -49,6 +49,9 @@ const (
 var (
 	ErrNotFound = errors.New("no timeline for this incident")
 	ErrBroken   = errors.New("timeline chain is broken")
+
+	// ErrUnavailable means that Redis did not answer: the event is not known to be durable, so nothing may run.
+	ErrUnavailable = errors.New("redis is away")
 )
 
 // Actor is who made an event happen. Kind is "person", "bot", "alertmanager" or "watcher"; ID is the Slack user ID of a person.
@@ -74,6 +77,7 @@ type Event struct {
 	Actor    Actor           `json:"actor"`
 	Text     string          `json:"text"` // one sentence for people
 	Data     json.RawMessage `json:"data,omitempty"`
+	Key      string          `json:"key,omitempty"` // the same key twice is the same event; "" never is
 	Prev     string          `json:"prev"`
 	Hash     string          `json:"hash"`
 }
