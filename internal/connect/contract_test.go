@@ -10,6 +10,7 @@ import (
 
 	"cdcbot/internal/connect"
 	"cdcbot/internal/connect/connecttest"
+	"cdcbot/internal/lab"
 )
 
 // bench is a worker to hold the contract against, with a connector of the test's own on it.
@@ -185,16 +186,7 @@ func TestContract(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = worker.Close() })
 	t.Run("simulated", func(t *testing.T) { hold(t, url) })
-	t.Run("real", func(t *testing.T) {
-		url := os.Getenv("CDCBOT_LAB_CONNECT")
-		if url == "" {
-			if os.Getenv("CDCBOT_LAB") != "" {
-				t.Fatal("CDCBOT_LAB is set but CDCBOT_LAB_CONNECT is not")
-			}
-			t.Skip("left out: no real Kafka Connect (CDCBOT_LAB_CONNECT is not set; make lab starts one)")
-		}
-		hold(t, url)
-	})
+	t.Run("real", func(t *testing.T) { hold(t, lab.Require(t, lab.Connect).Connect) })
 }
 
 // hold runs the rows in order on one worker; names that need escaping are the hard case.
