@@ -28,7 +28,15 @@ export class Composer {
     this.field.setAttribute('aria-label', this.label());
   }
 
+  /** grow fits the box to its text where the browser does not do so by itself. */
+  grow() {
+    if (CSS.supports('field-sizing', 'content')) return;
+    this.field.style.setProperty('height', 'auto');
+    this.field.style.setProperty('height', `${this.field.scrollHeight}px`);
+  }
+
   typed() {
+    this.grow();
     this.button.disabled = this.field.value.trim() === '';
     this.picked = -1;
     this.options = suggestions(this.field.value, this.commands());
@@ -108,6 +116,7 @@ export class Composer {
 
   set(text) {
     this.field.value = text;
+    this.grow();
     this.button.disabled = text === '';
     this.close();
   }

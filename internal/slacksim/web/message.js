@@ -167,7 +167,7 @@ function edit(m, node, pane) {
   const body = node.querySelector('.m-text');
   const before = typed(m.text, pane.around);
   const field = el('textarea', { class: 'input', rows: '3', 'aria-label': 'Edit message', value: before });
-  const done = () => form.replaceWith(body);
+  const done = () => form.isConnected && form.replaceWith(body);
   const save = async () => {
     if (field.value.trim() && field.value !== before) await pane.deeds.edit(m, field.value);
     done();
@@ -180,7 +180,9 @@ function edit(m, node, pane) {
   }, field, el('div', { class: 'dialog-buttons' },
     el('button', { type: 'button', class: 'button', onclick: done }, 'Cancel'),
     el('button', { type: 'button', class: 'button primary', onclick: save }, 'Save')));
-  body?.replaceWith(form);
+  if (!body) return;
+  Object.assign(form, { __key: body.__key, __signature: body.__signature }); // an update elsewhere in the message leaves the half-typed edit alone
+  body.replaceWith(form);
   field.focus();
 }
 
