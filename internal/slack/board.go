@@ -40,7 +40,7 @@ const (
 	postEvery  = time.Second      // per channel
 	postBurst  = 4
 	updateRate = 1500 * time.Millisecond // chat.update is of tier 3: 50 a minute
-	updateRush = 15
+	updateRush = 10
 	editEvery  = time.Second // between two updates of one message
 	awayFor    = 2 * time.Second
 )

@@ -183,6 +183,26 @@ func TestLostAnswerIsLookedForNotRepeated(t *testing.T) {
 	}
 }
 
+// TestAnswerLostBeforeSlackTookIt: right after a lost answer the message may still be under way, so nothing is posted.
+func TestAnswerLostBeforeSlackTookIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.answer("chat.postMessage", func(url.Values) (int, any) { return http.StatusBadGateway, map[string]any{} })
+	if _, err := w.board("a", nil).Show(t.Context(), openView()); !errors.Is(err, ErrAway) {
+		t.Fatalf("got %v", err)
+	}
+	w.answer("chat.postMessage", nil)
+	_, err := w.board("a", nil).Show(t.Context(), openView())
+	var away *AwayError
+	if !errors.As(err, &away) || w.cards()[rootCard] != 0 || time.Until(away.RetryAt) > settled {
+		t.Errorf("got %v with %d roots, want to wait", err, w.cards()[rootCard])
+	}
+	show(t, w.board("a", func(o *Options, _ *BoardOptions) { o.Now = func() time.Time { return time.Now().Add(settled) } }), openView())
+	if n := w.cards()[rootCard]; n != 1 {
+		t.Errorf("%d roots", n)
+	}
+}
+
 func TestRateLimitIsHonoured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

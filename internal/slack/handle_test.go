@@ -266,3 +266,15 @@ func TestMemoryAwayStillAnswers(t *testing.T) {
 	b.listen = &listener{heard: make(chan ThreadMessage, 1)}
 	b.hear(t.Context(), route(happened(`{"type":"message","user":"U1","text":"x","channel":"C1","ts":"2.0","thread_ts":"1.0"}`), "UBOT"), func() { t.Error("a message was acknowledged although nothing remembers it") })
 }
+
+func TestAnswerThatFitsNowhereElseIsADirectMessage(t *testing.T) {
+	t.Parallel()
+	f, b, _ := desk(t, nil)
+	f.answer("chat.postEphemeral", func(url.Values) (int, any) { return http.StatusOK, no("channel_not_found") })
+	o := typed(f, "status")
+	o.place.ResponseURL = ""
+	b.handle(t.Context(), o)
+	if form := f.form("chat.postMessage"); form.Get("channel") != "D1" || form.Get("text") != "done" {
+		t.Errorf("messaged %v", form)
+	}
+}

@@ -15,10 +15,7 @@ import (
 // errNoThread means that the first message of the thread is gone.
 var errNoThread = fmt.Errorf("thread: %w", errGone)
 
-const (
-	cardEvent = "cdc_card"       // metadata event type of our cards
-	claimedBy = 20 * time.Second // another replica's claim is respected this long: longer than a request may take
-)
+const cardEvent = "cdc_card" // metadata event type of our cards
 
 // post sends a card as a new message. The claim is durable before, so that a crash between posting and storing leaves a
 // trace; the message carries metadata to be found by.
@@ -81,7 +78,7 @@ func (b *Board) send(ctx context.Context, id string, c card, claim, root Ref) er
 // unsent gives the claim back when Slack has certainly not taken the message; otherwise it stays, and the message is
 // looked for before the next attempt.
 func (b *Board) unsent(ctx context.Context, id string, c card, claim Ref, err error) error {
-	if codeOf(err) != "" || isRateLimit(err) {
+	if codeOf(err) != "" || isRateLimit(err) || neverSent(err) {
 		err = errors.Join(err, b.options.Refs.Clear(context.WithoutCancel(ctx), id, c.key))
 	}
 	return b.judge(err, b.gateOf(claim.Channel))
@@ -174,6 +171,12 @@ func isRateLimit(err error) bool {
 	return errors.As(err, &limited)
 }
 
+// neverSent: no connection came about, so Slack has not seen the request.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
 // isNetwork: the request or its answer was lost, or a proxy or server on the way failed.
 func isNetwork(err error) bool {
 	var status slackapi.StatusCodeError
@@ -198,65 +201,4 @@ func (b *Bot) count(method string, err error) {
 		result = "unreachable"
 	}
 	b.metrics.posts.WithLabelValues(method, result).Inc()
-}
-
-// recover looks for a card that was being posted when somebody died. Found is also true when another replica may still
-// be posting it, which the error says.
-func (b *Board) recover(ctx context.Context, id string, c card, channel string, claim, root Ref) (found bool, err error) {
-	age := b.bot.options.Now().Sub(claim.Claimed)
-	if claim.Owner != b.options.Owner && age < claimedBy {
-		return true, b.away(fmt.Errorf("another replica is posting card %s of %s", c.key, id), claimedBy-age)
-	}
-	if claim.Channel != "" {
-		channel = claim.Channel
-	}
-	ts, err := b.search(ctx, id, c.key, channel, root.TS, claim.Claimed.Add(-time.Minute))
-	if err != nil {
-		return false, b.judge(err, b.updates)
-	}
-	if ts == "" {
-		return false, nil
-	}
-	b.bot.log.Info("found a card that was posted but not stored", zap.String("incident", id), zap.String("card", c.key))
-	return true, b.options.Refs.Put(ctx, id, c.key, Ref{Channel: channel, TS: ts, Claimed: claim.Claimed, Owner: claim.Owner})
-}
-
-// search reads the channel, or the thread, for our own message with the card's metadata.
-func (b *Board) search(ctx context.Context, id, key, channel, thread string, since time.Time) (string, error) {
-	oldest := fmt.Sprintf("%d.000000", since.Unix())
-	for cursor := ""; ; {
-		messages, more, err := b.page(ctx, channel, thread, oldest, cursor)
-		if err != nil {
-			return "", fmt.Errorf("looking for card %s of %s: %w", key, id, err)
-		}
-		for _, m := range messages {
-			p := m.Metadata.EventPayload
-			if b.own(m) && m.Metadata.EventType == cardEvent && p["incident"] == id && p["card"] == key {
-				return m.Timestamp, nil
-			}
-		}
-		if cursor = more; cursor == "" {
-			return "", nil
-		}
-	}
-}
-
-func (b *Board) page(ctx context.Context, channel, thread, oldest, cursor string) ([]slackapi.Message, string, error) {
-	if thread != "" {
-		messages, _, more, err := b.bot.api.GetConversationRepliesContext(ctx, &slackapi.GetConversationRepliesParameters{
-			ChannelID: channel, Timestamp: thread, Oldest: oldest, Cursor: cursor, Limit: 200, IncludeAllMetadata: true})
-		return messages, more, err
-	}
-	answer, err := b.bot.api.GetConversationHistoryContext(ctx, &slackapi.GetConversationHistoryParameters{
-		ChannelID: channel, Oldest: oldest, Cursor: cursor, Limit: 200, IncludeAllMetadata: true})
-	if err != nil {
-		return nil, "", err
-	}
-	return answer.Messages, answer.ResponseMetaData.NextCursor, nil
-}
-
-// own: metadata can be written by any app; only our own message is our card.
-func (b *Board) own(m slackapi.Message) bool {
-	user, bot, _ := b.bot.Self()
-	return (user != "" && m.User == user) || (bot != "" && m.BotID == bot)
 }

@@ -8,18 +8,9 @@ import (
 
 	slackapi "github.com/slack-go/slack"
 
-	"cdcbot/internal/approval"
-	"cdcbot/internal/commands"
-	"cdcbot/internal/connect"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
-)
-
-const (
-	mostEvidence = 3
-	mostFixes    = 4
-	mostSubjects = 8
 )
 
 // subject is what an incident is about, in a few words: "postgres-sink-connector FAILED", "500 connectors FAILED".
@@ -104,7 +95,11 @@ func rootCardParts(v remediation.View) []part {
 
 // rootParts is what is known of an incident, the most important first.
 func rootParts(v remediation.View) []part {
-	parts := []part{must(header(rootText(v)), note(chips(v)))}
+	title := line(rootText(v))
+	parts := []part{must(header(title), note(chips(v)))}
+	if cut(title, longestHead) != title {
+		parts = append(parts, spare(paragraph(words(cut(title, 600))))) // the header shows its beginning only
+	}
 	if s := v.Incident.SLOImpact; s != "" {
 		parts = append(parts, must(paragraph(bold("SLO impact  "), words(cut(line(s), 300)))))
 	}
@@ -157,197 +152,6 @@ func tame(s string) string {
 		}
 		return r
 	}, cut(line(s), 80)))
-}
-
-func diagnosisParts(d diagnosis.Diagnosis) []part {
-	top := d.Top()
-	cause := [][]piece{{bold("Most likely: "), words(cut(line(top.Title), 200)), words(sureness(top.Confidence))}}
-	if top.Why != "" {
-		cause = append(cause, []piece{words(cut(line(top.Why), 400))})
-	}
-	parts := []part{must(lines(cause...))}
-	if evidence := remarks(top); len(evidence) > 0 {
-		parts = append(parts, must(titled("What I saw", slackapi.RTEListBullet, evidence...)))
-	}
-	if d.Excerpt != "" {
-		parts = append(parts, spare(verbatim(d.Excerpt, biggestExcerpt)))
-	}
-	if table := subjectLines(d.Subjects); len(table) > 1 {
-		parts = append(parts, spare(lines(table...)))
-	}
-	return parts
-}
-
-func sureness(confidence float64) string {
-	switch {
-	case confidence <= 0:
-		return ""
-	case confidence >= 0.8:
-		return " (sure)"
-	case confidence >= 0.5:
-		return " (likely)"
-	}
-	return " (a guess)"
-}
-
-func remarks(c diagnosis.Cause) [][]piece {
-	var rows [][]piece
-	for _, r := range c.For[:min(len(c.For), mostEvidence)] {
-		rows = append(rows, remark("", r))
-	}
-	for _, r := range c.Against[:min(len(c.Against), mostEvidence-len(rows))] {
-		rows = append(rows, remark("Against it: ", r))
-	}
-	return rows
-}
-
-func remark(prefix string, r diagnosis.Remark) []piece {
-	row := []piece{words(prefix + cut(line(r.Text), 300))}
-	if r.Source != "" {
-		row = append(row, italic(" — "+cut(line(r.Source), 100)))
-	}
-	if !r.At.IsZero() {
-		row = append(row, words(", "), at(r.At))
-	}
-	return row
-}
-
-// subjectLines is the table of connectors, the failing ones first; one healthy connector alone needs no table.
-func subjectLines(list []diagnosis.Line) [][]piece {
-	var sick, well [][]piece
-	for _, s := range list {
-		state := connect.State(s.State)
-		if len(s.Failed) > 0 {
-			state = "FAILED"
-		}
-		r := []piece{words(sign(state) + " "), bold(string(state)), words("  "), code(cut(line(s.Connector), 120)), words(failedTasks(s))}
-		if state == "RUNNING" {
-			well = append(well, r)
-		} else {
-			sick = append(sick, r)
-		}
-	}
-	rows := append(sick, well...)
-	if len(rows) > mostSubjects {
-		rest := len(rows) - mostSubjects
-		rows = append(rows[:mostSubjects], []piece{italic(count(rest, "more connector", "more connectors")), words(": "), code("/cdc status")})
-	}
-	return rows
-}
-
-func failedTasks(s diagnosis.Line) string {
-	if len(s.Failed) == 0 {
-		return "  " + count(s.Tasks, "task", "tasks")
-	}
-	out := fmt.Sprintf("  %d of %d tasks: %s", len(s.Failed), s.Tasks, numbers(append([]int{}, s.Failed...), 8))
-	if s.Worker != "" {
-		out += " on " + cut(line(s.Worker), 60)
-	}
-	return out
-}
-
-// fixParts says what each fix would do, before anybody presses it.
-func fixParts(v remediation.View) []part {
-	if r := underWay(v); r != nil {
-		return []part{must(paragraph(words("🔧 "), bold(r.ID), words(" is under way below: "+cut(line(r.Title), 150))))}
-	}
-	shown := v.Fixes[:min(len(v.Fixes), mostFixes)]
-	if len(shown) == 0 {
-		if v.Diagnosis == nil {
-			return nil
-		}
-		return []part{must(paragraph(words("I know no fix for this. A person has to look; say what you find in this thread, it is kept.")))}
-	}
-	rows := make([][]piece, len(shown))
-	for i, f := range shown {
-		rows[i] = fixLine(f)
-	}
-	parts := []part{must(titled("What you can ask for (a second person approves)", slackapi.RTEListOrdered, rows...))}
-	if waiting := pending(v); waiting != "" {
-		parts = append(parts, must(paragraph(words("🟡 "+waiting+" below."))))
-	}
-	return parts
-}
-
-// underWay is the run that has not ended, nil when there is none.
-func underWay(v remediation.View) *remediation.Run {
-	for i := range v.Runs {
-		if s := v.Runs[i].State; s == remediation.Running || s == remediation.Waiting || s == remediation.Verifying {
-			return &v.Runs[i]
-		}
-	}
-	return nil
-}
-
-func fixLine(f remediation.Fix) []piece {
-	row := []piece{bold(cut(line(f.Title), 100))}
-	if f.Recommended {
-		row = append(row, words(" · recommended"))
-	}
-	row = append(row, words(" — "+cut(line(f.Effect), 300)))
-	if f.Manual > 0 {
-		row = append(row, words(fmt.Sprintf(" %d of %d steps are done by a person.", f.Manual, f.Steps)))
-	}
-	return row
-}
-
-func pending(v remediation.View) string {
-	var ids []string
-	for _, a := range v.Requests {
-		if a.Request.State == approval.Pending {
-			ids = append(ids, a.Request.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return ""
-	}
-	verb := "waits"
-	if len(ids) > 1 {
-		verb = "wait"
-	}
-	return strings.Join(ids, ", ") + " " + verb + " for approval"
-}
-
-// rootButtons are at most three visible buttons, the recommended fix first; the rest stands behind "…".
-func rootButtons(v remediation.View) (visible, more []press) {
-	id := v.Incident.ID
-	if v.Incident.State != incident.Monitoring {
-		visible, more = fixButtons(v)
-	}
-	look := press{label: "Look again", command: commands.Command{Verb: commands.VerbDiagnose, Incident: id}}
-	if v.Incident.Owner == "" {
-		visible = append(visible, press{label: "I take it", command: commands.Command{Verb: commands.VerbAcknowledge, Incident: id}})
-	} else {
-		visible = append(visible, look)
-	}
-	return visible, rest(more, v, look)
-}
-
-// fixButtons: while a run is under way, another fix is a second thought and stands in the menu.
-func fixButtons(v remediation.View) (visible, more []press) {
-	calm := underWay(v) == nil
-	for i, f := range v.Fixes {
-		p := press{label: f.Title, command: commands.Command{Verb: commands.VerbFix, Incident: v.Incident.ID, Section: f.Section, Option: f.Option}}
-		if !calm || f.Emergency || len(visible) == 2 {
-			more = append(more, p)
-			continue
-		}
-		if f.Recommended && i == 0 {
-			p.style = slackapi.StylePrimary
-		}
-		visible = append(visible, p)
-	}
-	return visible, more
-}
-
-// rest fills the menu: fixes first, but the export always has its place.
-func rest(fixes []press, v remediation.View, look press) []press {
-	export := press{label: "Export the timeline", command: commands.Command{Verb: commands.VerbExport, Incident: v.Incident.ID, Format: "md"}}
-	fixed := []press{export}
-	if v.Incident.Owner == "" {
-		fixed = []press{look, export}
-	}
-	return append(fixes[:min(len(fixes), mostOptions-len(fixed))], fixed...)
 }
 
 func linkLine(links []incident.Link) slackapi.Block {

@@ -25,7 +25,7 @@ type says struct {
 }
 
 // say answers one person alone: through the response URL, which works in channels that the bot is not in, else by an
-// ephemeral message. It logs what it could not say.
+// ephemeral message, else by a direct one. It logs what it could not say.
 func (b *Bot) say(ctx context.Context, at place, s says) error {
 	s.text = escape(cut(redact.Text(s.text), longestText))
 	err := errNoURL
@@ -33,7 +33,10 @@ func (b *Bot) say(ctx context.Context, at place, s says) error {
 		err = b.respond(ctx, at, s)
 	}
 	if err != nil {
-		err = errors.Join(ignoreNoURL(err), b.whisper(ctx, at, s))
+		err = b.whisper(ctx, at, s)
+	}
+	if code := codeOf(err); err != nil && (at.Channel == "" || code == "not_in_channel" || code == "channel_not_found" || code == "user_not_in_channel") {
+		err = b.message(ctx, at.User.ID, s)
 	}
 	result := "ok"
 	if err != nil {
@@ -45,13 +48,6 @@ func (b *Bot) say(ctx context.Context, at place, s says) error {
 }
 
 var errNoURL = errors.New("no response url")
-
-func ignoreNoURL(err error) error {
-	if errors.Is(err, errNoURL) {
-		return nil
-	}
-	return err
-}
 
 // response is the body of a response URL; it may be used five times within half an hour.
 type response struct {
@@ -126,6 +122,26 @@ func (b *Bot) whisper(ctx context.Context, at place, s says) error {
 	})
 	if err != nil {
 		return fmt.Errorf("posting to %s for %s alone: %w", at.Channel, at.User.ID, err)
+	}
+	return nil
+}
+
+// message writes to one person in their direct conversation with the bot, where nothing else reaches them.
+func (b *Bot) message(ctx context.Context, user string, s says) error {
+	channel, err := b.direct(ctx, user)
+	if err != nil {
+		return err
+	}
+	options := []slackapi.MsgOption{slackapi.MsgOptionText(s.text, false), slackapi.MsgOptionDisableLinkUnfurl(), slackapi.MsgOptionDisableMediaUnfurl()}
+	if len(s.blocks) > 0 {
+		options = append(options, slackapi.MsgOptionBlocks(s.blocks...))
+	}
+	err = b.patiently(ctx, "chat.postMessage", func() error {
+		_, _, err := b.api.PostMessageContext(ctx, channel, options...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("messaging %s: %w", user, err)
 	}
 	return nil
 }
