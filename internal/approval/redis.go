@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -47,6 +48,12 @@ const (
 	waitingKey = "cdcbot:{requests}:waiting"
 )
 
+// isID tells REQ-17 from anything else a person may type; other names under the tag are indexes.
+func isID(id string) bool {
+	digits, ok := strings.CutPrefix(id, "REQ-")
+	return ok && digits != "" && len(digits) < 19 && strings.Trim(digits, "0123456789") == ""
+}
+
 func requestKey(id string) string        { return "cdcbot:{requests}:" + id }
 func incidentKey(incident string) string { return "cdcbot:{requests}:of:" + incident }
 
@@ -61,6 +68,9 @@ const notDue = "notdue"
 
 // run runs a script on one request and returns its answer: "ok", notDue, or a refusal as an error.
 func (s *Store) run(ctx context.Context, script *redis.Script, doing, id string, args ...any) (string, error) {
+	if !isID(id) {
+		return "", fmt.Errorf("%s %q: %w", doing, id, ErrNotFound)
+	}
 	answer, err := script.Run(ctx, s.Redis, []string{requestKey(id), waitingKey, pendingKey}, args...).Text()
 	if err != nil {
 		return "", away(doing+" "+id, err)
@@ -77,6 +87,9 @@ func (s *Store) run(ctx context.Context, script *redis.Script, doing, id string,
 
 // Get reads one request.
 func (s *Store) Get(ctx context.Context, id string) (Request, error) {
+	if !isID(id) {
+		return Request{}, fmt.Errorf("%q: %w", id, ErrNotFound)
+	}
 	fields, err := s.Redis.HGetAll(ctx, requestKey(id)).Result()
 	if err != nil {
 		return Request{}, away("reading "+id, err)

@@ -264,7 +264,8 @@ func TestBadInput(t *testing.T) {
 func TestUnknownRequest(t *testing.T) {
 	client, _ := mini(t)
 	s := newStore(client, newClock())
-	for _, id := range []string{"", "REQ-1", "REQ-1 ", "}", "seq", "pending", "waiting", "of:INC-1", "REQ-\x00"} {
+	must[Request](t)(s.Ask(t.Context(), request("U1", 1))) // so that the indexes are there
+	for _, id := range []string{"", "REQ-2", "REQ-", "REQ-x", "req-1", "REQ-1 ", "REQ-99999999999999999999", "}", "seq", "pending", "waiting", "of:INC-1", "REQ-\x00"} {
 		for _, do := range []string{"approve U2", "withdraw U1", "expire", "void", "claim RUN-1"} {
 			if _, err := (step{do: do}).on(t.Context(), s, id); !errors.Is(err, ErrNotFound) {
 				t.Errorf("%s of %q: %v, want ErrNotFound", do, id, err)

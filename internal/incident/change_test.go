@@ -101,6 +101,8 @@ func TestUpdate(t *testing.T) {
 		{"state", "INC-1", func(i *Incident) error { i.State = Closed; return nil }, ErrTransition},
 		{"own error", "INC-1", func(i *Incident) error { i.Owner = "U9"; return stop }, stop},
 		{"unknown", "INC-9", func(*Incident) error { return nil }, ErrNotFound},
+		{"an index", "seq", func(*Incident) error { return nil }, ErrNotFound},
+		{"no number", "INC-", func(*Incident) error { return nil }, ErrNotFound},
 		{"no such ID", "}{", func(*Incident) error { return nil }, ErrNotFound},
 		{"rows", "INC-1", func(i *Incident) error { i.Affected[0].Connector = "other"; return nil }, nil},
 		{"ID", "INC-1", func(i *Incident) error { i.ID = "INC-2"; return nil }, nil},

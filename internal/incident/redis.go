@@ -40,6 +40,12 @@ const (
 	openKey  = "cdcbot:{incidents}:open"
 )
 
+// isID tells INC-42 from anything else a person may type; other names under the tag are indexes.
+func isID(id string) bool {
+	digits, ok := strings.CutPrefix(id, "INC-")
+	return ok && digits != "" && len(digits) < 19 && strings.Trim(digits, "0123456789") == ""
+}
+
 func incidentKey(id string) string { return "cdcbot:{incidents}:" + id }
 
 // The fields of an incident's hash: its body, and one for each row.
@@ -169,16 +175,16 @@ func (s *Store) swap(ctx context.Context, script *redis.Script, doing string, ke
 
 // Get reads one incident with everything that is affected, in order of appearance.
 func (s *Store) Get(ctx context.Context, id string) (Incident, error) {
-	fields, err := s.Redis.HGetAll(ctx, incidentKey(id)).Result()
-	if err != nil {
-		return Incident{}, away("reading "+id, err)
-	}
-	return decode(id, fields)
+	_, inc, err := s.open(ctx, id)
+	return inc, err
 }
 
-// open reads an incident for a change of its body.
+// open reads an incident, and what a change of its body must compare with.
 func (s *Store) open(ctx context.Context, id string) (sight, Incident, error) {
 	seen := sight{id: id}
+	if !isID(id) {
+		return seen, Incident{}, fmt.Errorf("%q: %w", id, ErrNotFound)
+	}
 	fields, err := s.Redis.HGetAll(ctx, incidentKey(id)).Result()
 	if err != nil {
 		return seen, Incident{}, away("reading "+id, err)
