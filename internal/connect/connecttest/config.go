@@ -3,204 +3,262 @@ package connecttest
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-//go:embed testdata/jdbc-sink-options.json
-var sinkOptions []byte
+// definitions are the options of the Debezium JDBC sink, as its validation was recorded.
+//
+//go:embed testdata/definitions.json
+var definitions []byte
 
-const (
-	sinkClass   = "io.debezium.connector.jdbc.JdbcSinkConnector"
-	sourceClass = "org.apache.kafka.connect.file.FileStreamSourceConnector"
-)
-
-// putConfig replaces the whole configuration. An identical one restarts nothing.
-func (w *Worker) putConfig(c *connector, _ *http.Request, _ []string, body []byte) answer {
-	var config map[string]string
-	if err := json.Unmarshal(body, &config); err != nil {
-		return fail(500, "Unexpected character ('%s'): was expecting double-quote to start field name", firstByte(body))
-	}
-	return w.configure(c, config)
+// recorded are the plugins of the recorded worker.
+var recorded = []pluginJSON{
+	{"io.debezium.connector.jdbc.JdbcSinkConnector", "sink", "3.6.0.Final"},
+	{"org.apache.kafka.connect.file.FileStreamSinkConnector", "sink", "4.3.1"},
+	{"org.apache.kafka.connect.file.FileStreamSourceConnector", "source", "4.3.1"},
 }
 
-func firstByte(body []byte) string {
-	text := strings.TrimLeft(string(body), "{ \n\t")
-	if text == "" {
-		return ""
+// problem is one complaint about one option.
+type problem struct{ option, text string }
+
+func (w *Worker) putConfig(r request) *answer {
+	config, bad := decodeConfig(r.body)
+	if bad != nil {
+		return bad
 	}
-	return text[:1]
+	return w.configure(r.name, config)
 }
 
-// patchConfig merges; null removes an option.
-func (w *Worker) patchConfig(c *connector, _ *http.Request, _ []string, body []byte) answer {
-	var patch map[string]*string
-	if err := json.Unmarshal(body, &patch); err != nil {
-		return fail(500, "Unexpected character ('%s'): was expecting double-quote to start field name", firstByte(body))
+// patchConfig changes some options; null removes one (KIP-477).
+func (w *Worker) patchConfig(r request) *answer {
+	c, missing := w.known(r.name)
+	if missing != nil {
+		return missing
+	}
+	patch, bad := decodeObject(r.body)
+	if bad != nil {
+		return bad
 	}
 	config := maps.Clone(c.config)
-	for k, v := range patch {
-		if v == nil {
-			delete(config, k)
-		} else {
-			config[k] = *v
+	for option, value := range patch {
+		if config[option] = text(value); value == nil {
+			delete(config, option)
 		}
 	}
-	return w.configure(c, config)
+	return w.configure(r.name, config)
 }
 
-func (w *Worker) configure(c *connector, config map[string]string) answer {
-	if a, bad := refuse(c.name, config); bad {
-		return a
+// configure replaces the whole configuration. An identical one restarts nothing; a new one makes the tasks anew.
+func (w *Worker) configure(name string, config map[string]string) *answer {
+	if bad := w.validConfig(name, config); bad != nil {
+		return bad
 	}
-	config = maps.Clone(config)
-	config["name"] = c.name
+	config["name"] = name
+	c, exists := w.connectors[name]
+	if !exists {
+		c = w.build(name, config)
+		info := infoOf(c)
+		w.launch(c, running)
+		return &answer{201, info}
+	}
 	if !maps.Equal(config, c.config) {
-		c.config = config
-		w.cured(c)
-		if c.state != "STOPPED" {
-			c.tasks = w.newTasks(c)
+		c.config, c.kind = config, kind(config)
+		w.pipeline.know(c)
+		w.remake(c)
+	}
+	return &answer{200, infoOf(c)}
+}
+
+// remake makes the tasks anew for a changed configuration; until then they show their old states.
+func (w *Worker) remake(c *connector) {
+	for _, t := range c.tasks {
+		t.life++
+	}
+	c.change++
+	change := c.change
+	w.after(restartTakes, func() {
+		if c.change == change && c.target != stopped {
+			c.state = c.target
+			w.spawn(c, c.target)
+		}
+	})
+}
+
+// validConfig is the check that create and configure make; it does not see what a task needs at its start.
+func (w *Worker) validConfig(name string, config map[string]string) *answer {
+	class := config["connector.class"]
+	switch {
+	case config["name"] != "" && config["name"] != name:
+		return refusef(400, "Connector name configuration (%s) doesn't match connector name in the URL (%s)", config["name"], name)
+	case class == "":
+		return refusef(400, "Connector config %s contains no connector type", javaMap(name, config))
+	case w.plugin(class).Class == "":
+		return refuse(400, w.noPlugin(class))
+	}
+	problems := check(name, config)
+	if len(problems) == 0 {
+		return nil
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.text
+	}
+	return refusef(400, "Connector configuration is invalid and contains the following %d error(s):\n%s\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`", len(lines), strings.Join(lines, "\n"))
+}
+
+// check finds what the framework itself complains about.
+func check(name string, config map[string]string) []problem {
+	var list []problem
+	add := func(option, format string, args ...any) {
+		list = append(list, problem{option, fmt.Sprintf(format, args...)})
+	}
+	if name == "" {
+		add("name", "Missing required configuration \"name\" which has no default value.")
+	}
+	if n, has := config["tasks.max"]; has {
+		if v, err := strconv.Atoi(strings.TrimSpace(n)); err != nil {
+			add("tasks.max", "Invalid value %s for configuration tasks.max: Not a number of type INT", n)
+			add("tasks.max", "Invalid value null for configuration tasks.max: Value must be non-null")
+		} else if v < 1 {
+			add("tasks.max", "Invalid value %d for configuration tasks.max: Value must be at least 1", v)
 		}
 	}
-	return answer{200, w.info(c)}
-}
-
-// cured: letting the sink change tables removes the cause of a missing column.
-func (w *Worker) cured(c *connector) {
-	if w.fault != nil && w.victim == c.name && w.fault.Slug == "d1-column-missing" && c.config["schema.evolution"] == "basic" {
-		w.fault, w.victim = nil, ""
+	if t, has := config["errors.tolerance"]; has && t != "none" && t != "all" {
+		add("errors.tolerance", "Invalid value %s for configuration errors.tolerance: String must be one of: none, all", t)
 	}
+	class := config["connector.class"]
+	switch {
+	case strings.Contains(class, "Sink") && config["topics"] == "" && config["topics.regex"] == "":
+		add("topics", "Must configure one of topics or topics.regex")
+		add("topics.regex", "Must configure one of topics or topics.regex")
+	case strings.Contains(class, "FileStreamSource") && config["topic"] == "":
+		add("topic", "Missing required configuration \"topic\" which has no default value.")
+	}
+	return list
 }
 
-// problems are the complaints that the framework and the plugin's ConfigDef have, by option.
-func problems(config map[string]string) map[string][]string {
-	errs := map[string][]string{}
-	if v, ok := config["tasks.max"]; ok {
-		if _, err := strconv.Atoi(v); err != nil {
-			errs["tasks.max"] = []string{"Invalid value " + v + " for configuration tasks.max: Not a number of type INT", "Invalid value null for configuration tasks.max: Value must be non-null"}
+// misconfigured is the trace of a task that cannot be configured: the check above saw nothing wrong.
+func misconfigured(config map[string]string) string {
+	evolution := config["schema.evolution"]
+	class := config["connector.class"]
+	bad := strings.HasSuffix(class, "JdbcSinkConnector") && config["connection.url"] == "" ||
+		strings.HasPrefix(class, "io.debezium.connector.jdbc") && !slices.Contains([]string{"", "none", "basic"}, evolution)
+	if !bad {
+		return ""
+	}
+	return "org.apache.kafka.connect.errors.ConnectException: Error configuring an instance of JdbcSinkConnectorConfig; check the logs for details\n"
+}
+
+// plugin finds a class by its name, its short name, or that without "Connector". Classes of added connectors count.
+func (w *Worker) plugin(class string) pluginJSON {
+	for _, p := range w.installed() {
+		short := p.Class[strings.LastIndex(p.Class, ".")+1:]
+		if class == p.Class || class == short || class == strings.TrimSuffix(short, "Connector") {
+			return p
 		}
 	}
-	if kind(config) == "sink" && config["topics"] == "" && config["topics.regex"] == "" {
-		errs["topics"] = []string{"Must configure one of topics or topics.regex"}
-		errs["topics.regex"] = []string{"Must configure one of topics or topics.regex"}
-	}
-	return errs
+	return pluginJSON{}
 }
 
-// plugins answers what is installed and validates configurations.
-func (w *Worker) plugins(r *http.Request, path []string, body []byte) answer {
-	if len(path) == 1 {
-		return answer{200, []map[string]any{{"class": sinkClass, "type": "sink", "version": "3.6.0.Final"}, {"class": sourceClass, "type": "source", "version": w.version}}}
-	}
-	if len(path) != 4 || r.Method != http.MethodPut || path[2] != "config" || path[3] != "validate" {
-		return fail(404, "HTTP 404 Not Found")
-	}
-	class := map[string]string{"JdbcSinkConnector": sinkClass, sinkClass: sinkClass, "FileStreamSourceConnector": sourceClass, sourceClass: sourceClass}[path[1]]
-	if class == "" {
-		return fail(500, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: Failed to find any class that implements Connector and which name matches %s, available connectors are: PluginDesc{klass=class %s}", path[1], sinkClass)
-	}
-	var config map[string]string
-	if err := json.Unmarshal(body, &config); err != nil {
-		return fail(500, "Unexpected character ('%s'): was expecting double-quote to start field name", firstByte(body))
-	}
-	return validate(class, config)
-}
-
-// definition is one option of a ConfigDef, as captured from the real worker.
-type definition struct {
-	Name       string  `json:"name"`
-	Type       string  `json:"type"`
-	Required   bool    `json:"required"`
-	Default    *string `json:"default_value"`
-	Importance string  `json:"importance"`
-	Group      string  `json:"group"`
-}
-
-func validate(class string, config map[string]string) answer {
-	var options []definition
-	if err := json.Unmarshal(sinkOptions, &options); err != nil {
-		return fail(500, "%v", err)
-	}
-	errs := problems(config)
-	if v, ok := config["schema.evolution"]; ok && v != "none" && v != "basic" {
-		errs["schema.evolution"] = []string{"The 'schema.evolution' value is invalid: Value must be one of none, basic"}
-	}
-	count := 0
-	configs := []map[string]any{}
-	for _, o := range options {
-		list := errs[o.Name]
-		if list == nil {
-			list = []string{}
-		}
-		count += min(len(list), 1)
-		var value any = o.Default
-		if v, ok := config[o.Name]; ok {
-			value = v
-		}
-		configs = append(configs, map[string]any{"definition": o, "value": map[string]any{"name": o.Name, "value": value, "recommended_values": []string{}, "errors": list, "visible": true}})
-	}
-	return answer{200, map[string]any{"name": class, "error_count": count, "groups": []string{"Common", "Connector"}, "configs": configs}}
-}
-
-func topicOf(c *connector) string {
-	if c.kind == "source" {
-		return config(c, "topic", "orders")
-	}
-	return config(c, "topics", "orders")
-}
-
-// offsets are the committed positions: a file's for the source, a partition's for the sink.
-func (w *Worker) offsets(c *connector) []map[string]any {
-	if c.offset == 0 {
-		return []map[string]any{}
-	}
-	if c.kind == "source" {
-		return []map[string]any{{"partition": map[string]any{"filename": config(c, "file", "orders.txt")}, "offset": map[string]any{"position": c.offset}}}
-	}
-	return []map[string]any{{"partition": map[string]any{"kafka_partition": 0, "kafka_topic": topicOf(c)}, "offset": map[string]any{"kafka_offset": c.offset}}}
-}
-
-const notStopped = "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/%s/stop' endpoint"
-
-func (w *Worker) alterOffsets(c *connector, _ *http.Request, _ []string, body []byte) answer {
-	var req struct {
-		Offsets []struct {
-			Partition, Offset map[string]any
-		} `json:"offsets"`
-	}
-	if err := json.Unmarshal(body, &req); err != nil || len(req.Offsets) == 0 {
-		return fail(400, "Partitions / offsets need to be provided for an alter offsets request")
-	}
-	if c.state != "STOPPED" {
-		return fail(400, notStopped, c.name)
-	}
-	for _, o := range req.Offsets {
-		if c.kind == "sink" && (o.Partition["kafka_topic"] == nil || o.Partition["kafka_partition"] == nil) {
-			return fail(400, "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'")
-		}
-		for _, v := range o.Offset {
-			if n, ok := v.(float64); ok {
-				c.offset = int(n)
-				w.skipped(c)
-			}
+func (w *Worker) installed() []pluginJSON {
+	list := slices.Clone(recorded)
+	for _, name := range sortedKeys(w.connectors) {
+		p := pluginJSON{w.connectors[name].config["connector.class"], w.connectors[name].kind, "1.0.0"}
+		if !slices.ContainsFunc(list, func(q pluginJSON) bool { return q.Class == p.Class }) {
+			list = append(list, p)
 		}
 	}
-	return answer{200, map[string]any{"message": "The Connect framework-managed offsets for this connector have been altered successfully. However, if this connector manages offsets externally, they will need to be manually altered in the system that the connector uses."}}
+	return list
 }
 
-// skipped: moving the position past the poison record removes it.
-func (w *Worker) skipped(c *connector) {
-	if w.fault != nil && w.victim == c.name && w.fault.Slug == "e1-bad-record" {
-		w.fault, w.victim = nil, ""
+func (w *Worker) noPlugin(class string) string {
+	var list []string
+	for _, p := range w.installed() {
+		list = append(list, fmt.Sprintf("PluginDesc{klass=class %s, name='%s', version='%s', encodedVersion=%s, type=%s, typeName='%s', location='classpath'}", p.Class, p.Class, p.Version, p.Version, p.Type, p.Type))
 	}
+	return "Failed to find any class that implements Connector and which name matches " + class + ", available connectors are: " + strings.Join(list, ", ")
 }
 
-func (w *Worker) resetOffsets(c *connector, _ *http.Request, _ []string, _ []byte) answer {
-	if c.state != "STOPPED" {
-		return fail(400, notStopped, c.name)
+func (w *Worker) plugins(request) *answer { return &answer{200, w.installed()} }
+
+// javaMap is a configuration as Java prints a map; secrets are in it, as they are in the real message.
+func javaMap(name string, config map[string]string) string {
+	var parts []string
+	for _, option := range sortedKeys(config) {
+		if option != "name" {
+			parts = append(parts, option+"="+config[option])
+		}
 	}
-	c.offset = 0
-	return answer{200, map[string]any{"message": "The Connect framework-managed offsets for this connector have been reset successfully. However, if this connector manages offsets externally, they will need to be manually reset in the system that the connector uses."}}
+	return "{" + strings.Join(append(parts, "name="+name), ", ") + "}"
+}
+
+func decodeCreate(body []byte, name, state *string) (map[string]string, *answer) {
+	object, bad := decodeObject(body)
+	if bad != nil {
+		return nil, bad
+	}
+	*name, *state = text(object["name"]), text(object["initial_state"])
+	inner, ok := object["config"].(map[string]any)
+	if !ok {
+		inner = map[string]any{}
+	}
+	config, bad := flat(inner)
+	if *name == "" && bad == nil {
+		*name = config["name"]
+	}
+	return config, bad
+}
+
+func decodeConfig(body []byte) (map[string]string, *answer) {
+	object, bad := decodeObject(body)
+	if bad != nil {
+		return nil, bad
+	}
+	return flat(object)
+}
+
+// flat refuses nested values, such as the envelope that only POST /connectors takes.
+func flat(object map[string]any) (map[string]string, *answer) {
+	config := map[string]string{}
+	for _, option := range sortedKeys(object) {
+		switch object[option].(type) {
+		case map[string]any:
+			return nil, refuse(500, "Cannot deserialize value of type `java.lang.String` from Object value (token `JsonToken.START_OBJECT`)")
+		case []any:
+			return nil, refuse(500, "Cannot deserialize value of type `java.lang.String` from Array value (token `JsonToken.START_ARRAY`)")
+		}
+		config[option] = text(object[option])
+	}
+	return config, nil
+}
+
+func decodeObject(body []byte) (map[string]any, *answer) {
+	var object map[string]any
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.UseNumber()
+	err := decoder.Decode(&object)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, refusef(500, "Unexpected character: %s\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: %d]", syntax, syntax.Offset)
+	case err != nil:
+		return nil, refusef(500, "Cannot deserialize value of type `java.util.LinkedHashMap<java.lang.String,java.lang.String>`: %s", err)
+	}
+	return object, nil
+}
+
+// text is a JSON value as the string that Jackson makes of it.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	return fmt.Sprint(v)
 }

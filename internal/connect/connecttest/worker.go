@@ -1,273 +1,188 @@
-// Package connecttest is a Kafka Connect worker in a process: a real HTTP server with the real worker's rules, for tests
-// and the demo. Status codes, bodies and traces are those that a Connect 4.3.1 worker was seen to give; the contract
-// table of package connect runs on both. It imports nothing of ours, so that a wrong JSON tag in the client cannot hide.
+// Package connecttest is a Kafka Connect worker in a process: the REST API as Connect 4.3.1 was recorded to answer it, and
+// behind it a pipeline that moves records from sources through topics into tables, and that breaks the way real ones do.
+// Tests and the demo need a worker that refuses, lies and fails as the real one does, in seconds and without Java. It
+// shares no code with the client, so that a wrong JSON tag in one is not repeated in the other.
 package connecttest
 
 import (
-	"maps"
+	"cmp"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
-// The moments that the real worker takes.
-const (
-	restarting = 300 * time.Millisecond // from a restart to RUNNING or FAILED again
-	forgetting = 400 * time.Millisecond // how long a deleted connector still has a status
-)
-
-// Options shape a worker. The zero value is a healthy 4.3.1 worker.
+// Options shape a worker; the zero value is a Connect 4.3.1 worker at measured speed.
 type Options struct {
-	Version string // "4.3.1" when ""; below 3.0 restart has no parameters, below 3.5 there is no stop, below 3.9 no /health
-	Now     func() time.Time
+	ID         string  // worker_id in answers; default "kafka-connect:8083"
+	Version    string  // default "4.3.1"; older ones lack what they lacked (KIP-745, 875, 980, 1017)
+	Speed      float64 // how many times faster than measured delays pass; default 1
+	Partitions int     // of every topic; default 3
+	Now        func() time.Time
 }
 
-// Worker is one Connect worker with connectors and the flow of records through them. It is safe for concurrent use.
+// Worker is an http.Handler that answers as a Connect worker. It is safe for concurrent use. Nothing runs in the
+// background: what is due by its clock happens when somebody looks.
 type Worker struct {
-	version string
-	now     func() time.Time
+	options Options
 
-	mu          sync.Mutex
-	connectors  map[string]*connector
-	topics      map[string]int // topic → records in it
-	rows        map[string]int // table → rows
-	fault       *fault
-	victim      string
-	rebalancing time.Time // until then calls that change something are refused
-	starting    time.Time // until then the REST resources are not there
-	server      *http.Server
-	address     string
-}
+	mu         sync.Mutex
+	clock      time.Time // of what happens now; behind Now while the worker catches up
+	version    string
+	connectors map[string]*connector
+	deleted    map[string]*connector // their status is still told for a moment
+	committed  map[string]positions  // by connector; they survive its deletion
+	pipeline   pipeline
+	broken     map[string]*breakage
+	queue      []event
+	sequence   int
+	phase      phase
+	flow       int // generation of the trickle; older ones stop
 
-type connector struct {
-	name    string
-	kind    string // "source" or "sink"
-	config  map[string]string
-	state   string
-	tasks   []*task
-	offset  int // records read (source) or committed (sink)
-	deleted time.Time
-	created time.Time
-}
-
-type task struct {
-	id     int
-	state  string
-	trace  string
-	due    time.Time // when a restart is over; zero when none is under way
-	failed bool      // what the restart will end in
-	after  string    // the trace it will have then
+	server *http.Server
+	served chan struct{}
 }
 
 // New returns a worker without connectors.
 func New(o Options) *Worker {
-	if o.Version == "" {
-		o.Version = "4.3.1"
+	o.ID = cmp.Or(o.ID, "kafka-connect:8083")
+	o.Version = cmp.Or(o.Version, "4.3.1")
+	if o.Speed <= 0 {
+		o.Speed = 1
+	}
+	if o.Partitions <= 0 {
+		o.Partitions = 3
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Worker{version: o.Version, now: o.Now, connectors: map[string]*connector{}, topics: map[string]int{}, rows: map[string]int{}, address: "localhost:8083"}
+	return &Worker{
+		options: o, version: o.Version, clock: o.Now(),
+		connectors: map[string]*connector{}, deleted: map[string]*connector{}, committed: map[string]positions{},
+		pipeline: newPipeline(o.Partitions), broken: map[string]*breakage{},
+	}
 }
 
-// Start serves on a free loopback port and returns the worker's URL.
+// Start serves the worker on a free loopback port and returns its URL. Close ends it.
 func (w *Worker) Start() (string, error) {
+	if w.server != nil {
+		return "", errors.New("starting the worker: it is started already")
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("starting the worker: %w", err)
 	}
-	w.mu.Lock()
-	w.address = listener.Addr().String()
-	w.server = &http.Server{Handler: w, ReadHeaderTimeout: 5 * time.Second}
-	server := w.server
-	w.mu.Unlock()
-	go func() { _ = server.Serve(listener) }() // it ends with Close
+	w.server = &http.Server{Handler: w, ReadHeaderTimeout: 10 * time.Second}
+	w.served = make(chan struct{})
+	go func() {
+		defer close(w.served)
+		_ = w.server.Serve(listener) // always ErrServerClosed: nothing else ends a loopback listener
+	}()
 	return "http://" + listener.Addr().String(), nil
 }
 
-// Close ends what Start began.
+// Close ends what Start began and drops open calls. It does nothing on a worker that was not started.
 func (w *Worker) Close() error {
-	w.mu.Lock()
-	server := w.server
-	w.mu.Unlock()
-	if server == nil {
+	if w.server == nil {
 		return nil
 	}
-	return server.Close()
+	err := w.server.Close()
+	<-w.served
+	return err
 }
 
-// AddConnector deploys a connector as if it had run for a while.
-func (w *Worker) AddConnector(name string, config map[string]string) {
-	w.mu.Lock()
+// AddConnector creates a connector that runs at once, as if it had been there for long. Its plugin need not be one of the
+// recorded ones. The configuration must be one that the worker would take.
+func (w *Worker) AddConnector(name string, config map[string]string) error {
+	w.lock()
 	defer w.mu.Unlock()
-	w.add(name, config, "RUNNING")
+	if _, exists := w.connectors[name]; exists {
+		return fmt.Errorf("adding connector %q: it exists already", name)
+	}
+	if problems := check(name, config); len(problems) > 0 {
+		return fmt.Errorf("adding connector %q: %s", name, problems[0].text)
+	}
+	c := w.build(name, config)
+	c.state, c.target = running, running
+	w.spawn(c, running)
+	return nil
 }
 
-func (w *Worker) add(name string, config map[string]string, state string) *connector {
-	config = maps.Clone(config)
-	config["name"] = name
-	c := &connector{name: name, kind: kind(config), config: config, state: state, created: w.now()}
-	if state != "STOPPED" {
-		c.tasks = w.newTasks(c)
-	}
-	if old := w.connectors[name]; old != nil && c.kind == "sink" {
-		c.offset = old.offset // the consumer group outlives the connector
-	}
-	w.connectors[name] = c
-	return c
-}
-
-func kind(config map[string]string) string {
-	if strings.Contains(config["connector.class"], "Sink") {
-		return "sink"
-	}
-	return "source"
-}
-
-func (w *Worker) newTasks(c *connector) []*task {
-	n, err := strconv.Atoi(config(c, "tasks.max", "1"))
-	if err != nil || n < 1 {
-		n = 1
-	}
-	if c.kind == "source" {
-		n = 1
-	}
-	tasks := make([]*task, n)
-	for i := range tasks {
-		tasks[i] = &task{id: i, state: "RUNNING"}
-		w.launch(c, tasks[i])
-	}
-	return tasks
-}
-
-func config(c *connector, key, other string) string {
-	if v := c.config[key]; v != "" {
-		return v
-	}
-	return other
-}
-
-// launch lets a task start: it runs, unless what broke it is still there, or its configuration is one that fails.
-func (w *Worker) launch(c *connector, t *task) {
-	t.trace, t.failed, t.after = "", false, ""
-	switch {
-	case w.fault != nil && w.victim == c.name && w.fault.fails:
-		t.failed, t.after = true, w.fault.again
-	case badConfig(c.config):
-		t.failed, t.after = true, startupTrace
-	}
-	t.state, t.due = "RESTARTING", w.now().Add(restarting)
-}
-
-// badConfig: options that the real sink checks only when it starts.
-func badConfig(config map[string]string) bool {
-	if !strings.HasSuffix(config["connector.class"], "JdbcSinkConnector") {
-		return false
-	}
-	evolution := config["schema.evolution"]
-	return config["connection.url"] == "" || evolution != "" && evolution != "none" && evolution != "basic"
-}
-
-const startupTrace = "org.apache.kafka.connect.errors.ConnectException: Error configuring an instance of JdbcSinkConnectorConfig; check the logs for details\n\tat io.debezium.connector.jdbc.JdbcSinkConnectorConfig.validate(JdbcSinkConnectorConfig.java:515)\n"
-
-// Rebalance refuses changes for a while, as when a worker joins.
-func (w *Worker) Rebalance(d time.Duration) {
-	w.mu.Lock()
+// Version makes the worker behave as an older or newer one, such as "2.8.0".
+func (w *Worker) Version(v string) {
+	w.lock()
 	defer w.mu.Unlock()
-	w.rebalancing = w.now().Add(d)
+	w.version = v
 }
 
-// Starting answers every call with Jetty's 404 page for a while, as a worker does right after its port opens.
-func (w *Worker) Starting(d time.Duration) {
-	w.mu.Lock()
+// Connectors lists the names of the connectors, sorted.
+func (w *Worker) Connectors() []string {
+	w.lock()
 	defer w.mu.Unlock()
-	w.starting = w.now().Add(d)
+	return sortedKeys(w.connectors)
 }
 
-// Produce lets n records happen at the origin; they flow as far as connectors run.
-func (w *Worker) Produce(n int) {
-	w.mu.Lock()
+// Fail makes one task FAILED with a trace of one's own, whatever its size or bytes; a restart heals it. Task -1 fails the
+// connector itself.
+func (w *Worker) Fail(name string, task int, trace string) error {
+	w.lock()
 	defer w.mu.Unlock()
+	c, ok := w.connectors[name]
+	if !ok {
+		return fmt.Errorf("failing connector %q: there is no such connector; expected one of %q", name, sortedKeys(w.connectors))
+	}
+	if task == -1 {
+		c.state, c.trace = failed, trace
+		return nil
+	}
+	if task < 0 || task >= len(c.tasks) {
+		return fmt.Errorf("failing task %d of connector %q: it has %d tasks", task, name, len(c.tasks))
+	}
+	c.tasks[task].fail(trace)
+	return nil
+}
+
+// event is something that happens when the worker's clock reaches its time.
+type event struct {
+	at   time.Time
+	turn int // keeps the order of events at the same time
+	do   func()
+}
+
+// lock takes the worker's lock and lets happen what is due.
+func (w *Worker) lock() {
+	w.mu.Lock()
 	w.settle()
-	w.topics[origin] += n
-	w.flow()
 }
 
-// origin is the pseudo topic that counts what happened in the source database.
-const origin = "\x00origin"
-
-// Rows is how many rows have arrived in the sink's tables.
-func (w *Worker) Rows() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.settle()
-	w.flow()
-	return w.rows["all"]
-}
-
-// Lag is how many records wait between the origin and the sink.
-func (w *Worker) Lag() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.settle()
-	w.flow()
-	return w.topics[origin] - w.rows["all"]
-}
-
-// settle ends restarts that are due and forgets deleted connectors.
 func (w *Worker) settle() {
-	now := w.now()
-	for name, c := range w.connectors {
-		if !c.deleted.IsZero() && now.Sub(c.deleted) > forgetting {
-			delete(w.connectors, name)
-			continue
-		}
-		for _, t := range c.tasks {
-			if t.due.IsZero() || now.Before(t.due) {
-				continue
-			}
-			t.due, t.state = time.Time{}, "RUNNING"
-			if c.state == "PAUSED" {
-				t.state = "PAUSED"
-			}
-			if t.failed {
-				t.state, t.trace = "FAILED", t.after
-			}
-		}
+	now := w.options.Now()
+	for len(w.queue) > 0 && !w.queue[0].at.After(now) {
+		next := w.queue[0]
+		w.queue = w.queue[1:]
+		w.clock = next.at
+		next.do()
 	}
+	w.clock = now
 }
 
-// flow moves records: source connectors read the origin into the topic, sinks write the topic into tables. A hanging
-// database lets everything look RUNNING while nothing moves.
-func (w *Worker) flow() {
-	for _, name := range slices.Sorted(maps.Keys(w.connectors)) {
-		c := w.connectors[name]
-		if !w.flows(c) {
-			continue
-		}
-		if c.kind == "source" {
-			w.topics["topic"] = w.topics[origin]
-			c.offset = w.topics[origin]
-		}
-	}
-	for _, c := range w.connectors {
-		if c.kind == "sink" && w.flows(c) {
-			c.offset = w.topics["topic"]
-			w.rows["all"] = max(w.rows["all"], c.offset)
-		}
-	}
+// after lets do happen when d has passed at the worker's speed; the lock is held then.
+func (w *Worker) after(d time.Duration, do func()) {
+	w.at(w.clock.Add(w.scaled(d)), do)
 }
 
-func (w *Worker) flows(c *connector) bool {
-	if c.state != "RUNNING" || len(c.tasks) == 0 || !c.deleted.IsZero() {
-		return false
-	}
-	if w.fault != nil && w.victim == c.name && !w.fault.fails {
-		return false
-	}
-	return !slices.ContainsFunc(c.tasks, func(t *task) bool { return t.state != "RUNNING" })
+func (w *Worker) at(when time.Time, do func()) {
+	w.sequence++
+	e := event{at: when, turn: w.sequence, do: do}
+	i, _ := slices.BinarySearchFunc(w.queue, e, func(a, b event) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.turn, b.turn))
+	})
+	w.queue = slices.Insert(w.queue, i, e)
+}
+
+func (w *Worker) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / w.options.Speed)
 }
