@@ -188,6 +188,7 @@ func views() map[string]remediation.View {
 	ended.Requests = []remediation.Asked{decided(approval.Rejected, approval.Reject), decided(approval.Expired, ""), decided(approval.Withdrawn, ""), void}
 	monitoring := resolvedView()
 	monitoring.Incident.State, monitoring.Incident.ResolvedAt = incident.Monitoring, time.Time{}
+	monitoring.Diagnosis.Causes = []diagnosis.Cause{{Slug: diagnosis.None, Title: "Healthy", Confidence: 1}}
 	closed := resolvedView()
 	closed.Incident.State = incident.Closed
 	return map[string]remediation.View{

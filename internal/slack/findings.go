@@ -17,6 +17,9 @@ const (
 // diagnosisParts says what the diagnosis found and why it believes so.
 func diagnosisParts(d diagnosis.Diagnosis) []part {
 	top := d.Top()
+	if top.Slug == diagnosis.None {
+		return healthyParts(d)
+	}
 	cause := [][]piece{{bold("Most likely: "), words(cut(line(top.Title), 200)), words(sureness(top.Confidence))}}
 	if top.Why != "" {
 		cause = append(cause, []piece{words(cut(line(top.Why), 400))})
@@ -29,6 +32,15 @@ func diagnosisParts(d diagnosis.Diagnosis) []part {
 		parts = append(parts, spare(verbatim(d.Excerpt, biggestExcerpt)))
 	}
 	if table := subjectLines(d.Subjects); len(table) > 1 {
+		parts = append(parts, spare(lines(table...)))
+	}
+	return parts
+}
+
+// healthyParts: when nothing fails any more there is no cause to rank, only how things stand.
+func healthyParts(d diagnosis.Diagnosis) []part {
+	parts := []part{must(paragraph(words("🟢 Nothing fails now, as of "), at(d.At), words(".")))}
+	if table := subjectLines(d.Subjects); len(table) > 0 {
 		parts = append(parts, spare(lines(table...)))
 	}
 	return parts

@@ -108,6 +108,9 @@ func rootParts(v remediation.View) []part {
 	}
 	if v.Incident.State == incident.Monitoring {
 		parts = append(parts, must(paragraph(words("Recovered. I keep watching; if it fails again soon, this thread goes on."))))
+		if fix := fixedBy(v); fix != nil {
+			parts = append(parts, must(fixedLines(*fix)))
+		}
 	}
 	if v.Diagnosis != nil {
 		parts = append(parts, diagnosisParts(*v.Diagnosis)...)

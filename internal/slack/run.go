@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -43,7 +44,7 @@ func runText(r remediation.Run) string {
 	if r.State == remediation.Running {
 		out += fmt.Sprintf(" — step %d of %d", min(current(r)+1, len(r.Steps)), len(r.Steps))
 	}
-	if r.Verdict != "" {
+	if r.Verdict != "" && !strings.EqualFold(r.Verdict, string(r.State)) {
 		out += " — " + r.Verdict
 	}
 	return out
