@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -20,23 +19,31 @@ func (c *Client) Root(ctx context.Context) (Worker, error) {
 }
 
 // Health asks GET /health once, without trying again: silence and HTTP 500 are answers about health. Workers before 3.9
-// have no such path; Known is false then.
+// have no such path: Known is false then, and Healthy means that the worker answers at all.
 func (c *Client) Health(ctx context.Context) (Health, error) {
 	var answer struct {
 		Status, Message string
 	}
-	began := time.Now()
+	began := c.now()
 	_, err := c.do(ctx, call{op: "health", method: http.MethodGet, path: "/health", out: &answer})
-	h := Health{Known: true, Healthy: err == nil && answer.Status == "healthy", Message: answer.Message, Took: time.Since(began)}
+	h := Health{Known: true, Healthy: err == nil && answer.Status == "healthy", Message: oneLine(answer.Message, 500), Took: c.now().Sub(began)}
 	var e *Error
 	switch {
 	case errors.Is(err, ErrUnsupported):
-		return Health{}, nil
+		return c.answers(ctx, began)
 	case errors.As(err, &e) && e.HTTPStatus >= 500:
 		h.Message = e.Message
 		return h, nil
 	}
 	return h, err
+}
+
+func (c *Client) answers(ctx context.Context, began time.Time) (Health, error) {
+	w, err := c.Root(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	return Health{Healthy: true, Message: "Connect " + w.Version + " answers; it cannot say more about its health", Took: c.now().Sub(began)}, nil
 }
 
 // Connectors reads every connector with status and configuration in one request (KIP-465).
@@ -149,7 +156,7 @@ func (c *Client) ResetOffsets(ctx context.Context, name string) error {
 
 // PutConfig replaces the whole configuration: an option that is not in config is gone. An identical one restarts nothing.
 func (c *Client) PutConfig(ctx context.Context, name string, config map[string]string) error {
-	_, err := c.write(ctx, call{op: "configure", connector: name, method: http.MethodPut, path: at(name, "config"), body: config})
+	_, err := c.write(ctx, call{op: "configure", connector: name, method: http.MethodPut, path: at(name, "config"), body: config, secrets: config})
 	return err
 }
 
@@ -159,7 +166,7 @@ func (c *Client) Create(ctx context.Context, name string, config map[string]stri
 	if initialState != "" {
 		body["initial_state"] = initialState
 	}
-	_, err := c.write(ctx, call{op: "create", connector: name, method: http.MethodPost, path: "/connectors", body: body})
+	_, err := c.write(ctx, call{op: "create", connector: name, method: http.MethodPost, path: "/connectors", body: body, secrets: config})
 	return err
 }
 
@@ -183,7 +190,7 @@ func (c *Client) Validate(ctx context.Context, class string, config map[string]s
 		Name       string `json:"name"`
 		ErrorCount int    `json:"error_count"`
 		Configs    []struct {
-			Definition struct {
+			Definition *struct { // null for an option that the plugin does not know
 				Name    string  `json:"name"`
 				Type    string  `json:"type"`
 				Default *string `json:"default_value"`
@@ -195,14 +202,17 @@ func (c *Client) Validate(ctx context.Context, class string, config map[string]s
 			} `json:"value"`
 		} `json:"configs"`
 	}
-	short := class[strings.LastIndex(class, ".")+1:]
-	path := "/connector-plugins/" + url.PathEscape(short) + "/config/validate"
-	if _, err := c.write(ctx, call{op: "validate", method: http.MethodPut, path: path, body: config, out: &answer}); err != nil {
+	path := "/connector-plugins/" + url.PathEscape(class) + "/config/validate"
+	if _, err := c.write(ctx, call{op: "validate", method: http.MethodPut, path: path, body: config, out: &answer, secrets: config}); err != nil {
 		return Validation{}, err
 	}
 	v := Validation{Name: answer.Name, ErrorCount: answer.ErrorCount}
 	for _, f := range answer.Configs {
-		v.Fields = append(v.Fields, Field{Name: f.Definition.Name, Type: f.Definition.Type, Value: text(f.Value.Value), Errors: f.Value.Errors, Default: text(f.Definition.Default), Known: true})
+		field := Field{Name: f.Value.Name, Value: text(f.Value.Value), Errors: f.Value.Errors}
+		if d := f.Definition; d != nil {
+			field.Name, field.Type, field.Default, field.Known = d.Name, d.Type, text(d.Default), true
+		}
+		v.Fields = append(v.Fields, field)
 	}
 	return v, nil
 }
@@ -214,33 +224,72 @@ func text(p *string) string {
 	return *p
 }
 
-// Await polls a connector until want is true of it. A worker that starts or rebalances meanwhile is waited for. When ctx
-// ends, the error tells what was seen last.
+// Await polls a connector until want is true of it. A worker that starts, rebalances or is away meanwhile is waited for,
+// and so is the first status of a connector that has just been created. When ctx ends, the error tells what was seen last.
 func (c *Client) Await(ctx context.Context, name string, want func(Status) bool) (Status, error) {
 	var last Status
-	var lastErr error
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	wait := 100 * time.Millisecond
-	for {
-		select {
-		case <-ctx.Done():
-			return last, &Error{Cluster: c.cluster, Connector: name, Op: "waiting", Kind: ErrTimeout, Message: seen(last, lastErr), cause: ctx.Err()}
-		case <-timer.C:
-		}
+	err := c.poll(ctx, name, func() (bool, string, error) {
 		s, err := c.Status(ctx, name)
+		if errors.Is(err, ErrNotFound) && c.exists(ctx, name) {
+			return false, "it has no status yet", nil
+		}
 		if err == nil {
 			last = s
-			if want(s) {
-				return s, nil
-			}
-		} else if !IsTransient(err) && ctx.Err() == nil {
-			return last, err
 		}
-		lastErr = err
+		return err == nil && want(s), seen(last, err), err
+	})
+	return last, err
+}
+
+// AwaitGone polls until a deleted connector has no status any more, about half a second after the call.
+func (c *Client) AwaitGone(ctx context.Context, name string) error {
+	return c.poll(ctx, name, func() (bool, string, error) {
+		s, err := c.Status(ctx, name)
+		if errors.Is(err, ErrNotFound) {
+			return true, "", nil
+		}
+		return false, seen(s, err), err
+	})
+}
+
+// poll asks again and again, at growing intervals up to two seconds, until it is done or fails for good.
+func (c *Client) poll(ctx context.Context, name string, look func() (done bool, seen string, err error)) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	said := "never seen"
+	for wait := 100 * time.Millisecond; ; wait = min(wait*3/2, 2*time.Second) {
+		select {
+		case <-ctx.Done():
+			return c.over(ctx, name, said)
+		case <-timer.C:
+		}
+		done, now, err := look()
+		switch {
+		case ctx.Err() != nil && !done: // what was seen before tells more than that the time is over
+			return c.over(ctx, name, said)
+		case done && err == nil:
+			return nil
+		case err != nil && !IsTransient(err):
+			return err
+		}
+		said = now
 		timer.Reset(wait)
-		wait = min(wait*3/2, 2*time.Second)
 	}
+}
+
+// over is the error of a wait that ended too early.
+func (c *Client) over(ctx context.Context, name, said string) error {
+	e := &Error{Cluster: c.cluster, Connector: name, Op: "waiting", Kind: ErrTimeout, Message: said, cause: ctx.Err()}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		e.Kind = nil
+	}
+	return e
+}
+
+// exists reports whether the worker knows a connector that has no status yet.
+func (c *Client) exists(ctx context.Context, name string) bool {
+	_, err := c.Config(ctx, name)
+	return err == nil
 }
 
 func seen(s Status, err error) string {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-resty/resty/v2"
+	"go.uber.org/zap"
 )
 
 // maxBody bounds an answer: five thousand connectors with traces fit, a runaway does not.
@@ -31,8 +32,11 @@ type Options struct {
 	Username, Password string
 	Token              string        // bearer token; used instead of a user name
 	CAFile             string        // PEM of the authority of an https worker
-	Timeout            time.Duration // for one call; default 10 s
+	Insecure           bool          // do not check the worker's certificate
+	Timeout            time.Duration // for one call; default 10 s. Calls that are tried again take longer
 	Transport          http.RoundTripper
+	Log                *zap.Logger // tells, at debug level, what is tried again; nil for silence
+	Now                func() time.Time
 }
 
 // Client talks to the workers of one cluster through one URL. It is safe for concurrent use.
@@ -40,12 +44,14 @@ type Client struct {
 	cluster string
 	http    *resty.Client
 	timeout time.Duration
+	log     *zap.Logger
+	now     func() time.Time
 }
 
 // New returns a client; it does not connect. A wrong URL or CA file is an error that names it.
 func New(o Options) (*Client, error) {
 	base, err := url.Parse(o.URL)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+	if err != nil || base.Hostname() == "" || base.RawQuery != "" || base.Fragment != "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, fmt.Errorf("cluster %s: URL %q; expected something like http://localhost:8083", o.Cluster, redacted(o.URL))
 	}
 	if base.User != nil && o.Username == "" {
@@ -57,12 +63,18 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Timeout == 0 {
+	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	r := resty.NewWithClient(&http.Client{Transport: transport, Timeout: o.Timeout}).
 		SetBaseURL(strings.TrimRight(base.String(), "/")).
-		SetRedirectPolicy(resty.DomainCheckRedirectPolicy(base.Hostname())).
+		SetRedirectPolicy(resty.RedirectPolicyFunc(stay(base))).
 		SetResponseBodyLimit(maxBody).
 		SetHeader("Accept", "application/json").
 		SetDisableWarn(true)
@@ -71,7 +83,19 @@ func New(o Options) (*Client, error) {
 	} else if o.Username != "" {
 		r.SetBasicAuth(o.Username, o.Password)
 	}
-	return &Client{cluster: o.Cluster, http: r, timeout: o.Timeout}, nil
+	return &Client{cluster: o.Cluster, http: r, timeout: o.Timeout, log: o.Log, now: o.Now}, nil
+}
+
+var errRedirect = errors.New("it redirects to another address, which is not followed")
+
+// stay follows redirects only to the worker itself: another host must not get the credentials or a change.
+func stay(base *url.URL) func(*http.Request, []*http.Request) error {
+	return func(next *http.Request, before []*http.Request) error {
+		if next.URL.Host != base.Host || next.URL.Scheme != base.Scheme || len(before) > 3 || next.Method != before[0].Method {
+			return errRedirect
+		}
+		return nil
+	}
 }
 
 func redacted(raw string) string {
@@ -86,6 +110,7 @@ func transport(o Options) (http.RoundTripper, error) {
 		return o.Transport, nil
 	}
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.Insecure} // the operator's choice
 	if o.CAFile == "" {
 		return t, nil
 	}
@@ -97,7 +122,7 @@ func transport(o Options) (http.RoundTripper, error) {
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("cluster %s: CA file %s: expected PEM certificates", o.Cluster, o.CAFile)
 	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	t.TLSClientConfig.RootCAs = pool
 	return t, nil
 }
 
@@ -110,9 +135,13 @@ type call struct {
 	method, path  string
 	query         url.Values
 	body, out     any
+	secrets       map[string]string // the configuration that body holds
 }
 
 func (c *Client) do(ctx context.Context, k call) (int, error) {
+	if strings.HasPrefix(k.path, "/connectors//") || k.path == "/connectors/" {
+		return 0, &Error{Cluster: c.cluster, Op: k.op, Kind: ErrNotFound, Message: "the connector's name is empty"}
+	}
 	r := c.http.R().SetContext(ctx)
 	if k.query != nil {
 		r.SetQueryParamsFromValues(k.query)
@@ -122,13 +151,10 @@ func (c *Client) do(ctx context.Context, k call) (int, error) {
 	}
 	answer, err := r.Execute(k.method, k.path)
 	if err != nil {
-		if ctx.Err() != nil {
-			err = errors.Join(context.Cause(ctx), ctx.Err())
-		}
-		return 0, c.failed(k.op, k.connector, err)
+		return 0, c.failed(k, err)
 	}
 	if answer.StatusCode() >= 300 {
-		return answer.StatusCode(), c.refused(k.op, k.connector, answer.StatusCode(), answer.Body())
+		return answer.StatusCode(), c.refused(k, answer.StatusCode(), answer.Body())
 	}
 	if k.out == nil || len(answer.Body()) == 0 {
 		return answer.StatusCode(), nil
@@ -141,47 +167,42 @@ func (c *Client) do(ctx context.Context, k call) (int, error) {
 	return answer.StatusCode(), nil
 }
 
-// read tries again for a while what a starting or rebalancing worker refuses; reading twice harms nothing.
+// read tries again for a while what a starting or rebalancing worker, or a proxy before it, refuses; reading twice harms
+// nothing.
 func (c *Client) read(ctx context.Context, k call) error {
 	k.method = http.MethodGet
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		_, err := c.do(ctx, k)
-		if err != nil && !errors.Is(err, ErrRebalancing) && !errors.Is(err, ErrStarting) {
-			return struct{}{}, backoff.Permanent(err)
-		}
-		return struct{}{}, err
-	}, backoff.WithBackOff(pace()), backoff.WithMaxElapsedTime(c.timeout))
-	return plain(err)
+	_, err := c.retry(ctx, k, c.timeout, func(e *Error) bool {
+		return e.Kind == ErrRebalancing || e.Kind == ErrStarting || e.HTTPStatus == http.StatusBadGateway || e.HTTPStatus == http.StatusServiceUnavailable
+	})
+	return err
 }
 
 // write tries again only after the refusals that are known to have had no effect.
 func (c *Client) write(ctx context.Context, k call) (int, error) {
+	return c.retry(ctx, k, 3*c.timeout, func(e *Error) bool { return e.harmless })
+}
+
+func (c *Client) retry(ctx context.Context, k call, limit time.Duration, again func(*Error) bool) (int, error) {
+	var last error
 	status, err := backoff.Retry(ctx, func() (int, error) {
-		status, err := c.do(ctx, k)
-		if err != nil && !harmless(err) {
-			return status, backoff.Permanent(err)
+		var status int
+		status, last = c.do(ctx, k)
+		var e *Error
+		if last != nil && (!errors.As(last, &e) || !again(e)) {
+			return status, backoff.Permanent(last)
 		}
-		return status, err
-	}, backoff.WithBackOff(pace()), backoff.WithMaxElapsedTime(3*c.timeout))
-	return status, plain(err)
-}
-
-// harmless: a 409 or "a rebalance is expected" is said before anything is done. A forwarded request that broke is not
-// among them: the leader may have done it.
-func harmless(err error) bool {
+		return status, last
+	}, backoff.WithBackOff(pace()), backoff.WithMaxElapsedTime(limit), backoff.WithNotify(func(err error, wait time.Duration) {
+		c.log.Debug("trying again", zap.Duration("in", wait), zap.Error(err))
+	}))
+	if err == nil {
+		return status, nil
+	}
 	var e *Error
-	if !errors.As(err, &e) {
-		return false
+	if ctx.Err() != nil && errors.As(last, &e) && e.cause == nil { // what was refused last tells more than that the time is over
+		e.cause = ctx.Err()
 	}
-	return e.Kind == ErrStarting || e.Kind == ErrRebalancing && !strings.Contains(e.Message, "forward")
-}
-
-func plain(err error) error {
-	var p *backoff.PermanentError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	return status, last
 }
 
 func pace() *backoff.ExponentialBackOff {
@@ -190,11 +211,11 @@ func pace() *backoff.ExponentialBackOff {
 	return b
 }
 
-// at is the path of a connector; its name may hold anything.
+// at is the path of a connector; its name may hold anything, though not every worker takes everything (ErrName).
 func at(name string, parts ...string) string {
-	path := "/connectors/" + strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
-	for _, p := range parts {
-		path += "/" + p
+	escaped := url.PathEscape(name)
+	if name == "." || name == ".." {
+		escaped = strings.ReplaceAll(name, ".", "%2E")
 	}
-	return path
+	return "/connectors/" + strings.Join(append([]string{escaped}, parts...), "/")
 }

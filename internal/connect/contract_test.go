@@ -68,6 +68,17 @@ var contract = []struct {
 	{"pause of an unknown connector", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, "nope") }, connect.ErrNotFound},
 	{"delete of an unknown connector", func(ctx context.Context, b bench) error { return b.client.Delete(ctx, "nope") }, connect.ErrNotFound},
 	{"offsets of an unknown connector", func(ctx context.Context, b bench) error { _, err := b.client.Offsets(ctx, "nope"); return err }, connect.ErrNotFound},
+	{"validation by an unknown plugin", func(ctx context.Context, b bench) error {
+		_, err := b.client.Validate(ctx, "Nope", map[string]string{"connector.class": "Nope"})
+		return err
+	}, connect.ErrInvalidConfig},
+	{"a slash in a name", func(ctx context.Context, b bench) error { _, err := b.client.Status(ctx, "a/b"); return err }, connect.ErrName},
+	{"a backslash in a name", func(ctx context.Context, b bench) error { _, err := b.client.Status(ctx, `a\b`); return err }, connect.ErrName},
+	{"an escape in a name", func(ctx context.Context, b bench) error { _, err := b.client.Status(ctx, "a%2Fb"); return err }, connect.ErrName},
+	{"a name that climbs", func(ctx context.Context, b bench) error { return b.client.Delete(ctx, "..") }, connect.ErrName},
+	{"a control character in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, "a\nb") }, connect.ErrName},
+	{"a NUL in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, "a\x00b") }, connect.ErrName},
+	{"quotes and braces in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, `a"b'c{d}?e#f;g+h`) }, connect.ErrNotFound},
 	{"restart only what failed, of one that runs", func(ctx context.Context, b bench) error {
 		s, err := b.client.Restart(ctx, b.name, true)
 		if err == nil && s.State != connect.Running {
@@ -130,6 +141,20 @@ var contract = []struct {
 		}
 		return b.await(ctx, connect.Status.Running)
 	}, nil},
+	{"the same config again restarts nothing", func(ctx context.Context, b bench) error {
+		c, err := b.client.Config(ctx, b.name)
+		if err != nil {
+			return err
+		}
+		if err := b.client.PutConfig(ctx, b.name, c); err != nil {
+			return err
+		}
+		s, err := b.client.Status(ctx, b.name)
+		if err == nil && !s.Running() {
+			return fmt.Errorf("status %+v", s)
+		}
+		return err
+	}, nil},
 	{"stop ends the tasks", func(ctx context.Context, b bench) error {
 		if err := b.client.Stop(ctx, b.name); err != nil {
 			return err
@@ -144,6 +169,14 @@ var contract = []struct {
 		return err
 	}, nil},
 	{"empty offsets are refused", func(ctx context.Context, b bench) error { return b.client.AlterOffsets(ctx, b.name, nil) }, connect.ErrInvalidConfig},
+	{"offsets can be reset while stopped", func(ctx context.Context, b bench) error { return b.client.ResetOffsets(ctx, b.name) }, nil},
+	{"no offsets are left", func(ctx context.Context, b bench) error {
+		list, err := b.client.Offsets(ctx, b.name)
+		if err == nil && len(list) != 0 {
+			return fmt.Errorf("offsets %v", list)
+		}
+		return err
+	}, nil},
 	{"resume makes tasks anew", func(ctx context.Context, b bench) error {
 		if err := b.client.Resume(ctx, b.name); err != nil {
 			return err
@@ -168,9 +201,25 @@ var contract = []struct {
 		if err := b.client.Delete(ctx, b.name); err != nil {
 			return err
 		}
-		_, err := b.client.Await(ctx, b.name, func(connect.Status) bool { return false })
+		if err := b.client.AwaitGone(ctx, b.name); err != nil {
+			return err
+		}
+		_, err := b.client.Await(ctx, b.name, connect.Status.Running)
 		return err
 	}, connect.ErrNotFound},
+	{"born stopped, and started later", func(ctx context.Context, b bench) error {
+		if err := b.client.Create(ctx, b.name, sink(), connect.Stopped); err != nil {
+			return err
+		}
+		if err := b.await(ctx, func(s connect.Status) bool { return s.State == connect.Stopped && len(s.Tasks) == 0 }); err != nil {
+			return err
+		}
+		if err := b.client.Resume(ctx, b.name); err != nil {
+			return err
+		}
+		return b.await(ctx, connect.Status.Running)
+	}, nil},
+	{"deleted in the end", func(ctx context.Context, b bench) error { return b.client.Delete(ctx, b.name) }, nil},
 }
 
 func (b bench) await(ctx context.Context, want func(connect.Status) bool) error {

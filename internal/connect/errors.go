@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/go-resty/resty/v2"
 )
 
 // Errors a caller decides on, by errors.Is.
 var (
 	ErrNotFound      = errors.New("no such connector")
 	ErrRebalancing   = errors.New("the workers are rebalancing; try again within seconds")
-	ErrStarting      = errors.New("the worker is starting; try again within seconds")
+	ErrStarting      = errors.New("the worker is starting, or the URL is not that of a Connect worker; try again within seconds")
 	ErrUnreachable   = errors.New("the worker cannot be reached")
 	ErrTimeout       = errors.New("the worker did not answer in time")
 	ErrInvalidConfig = errors.New("the configuration is refused")
@@ -22,7 +25,8 @@ var (
 	ErrUnauthorized  = errors.New("the worker refuses the credentials; check connect.username, password or token")
 	ErrNotStopped    = errors.New("offsets can be changed only while the connector is STOPPED")
 	ErrUnsupported   = errors.New("the worker is too old for this")
-	ErrBroken        = errors.New("the worker answered something that is not its API")
+	ErrBroken        = errors.New("the worker answered something that is not its API; check the URL")
+	ErrName          = errors.New("the worker cannot be asked about a connector of this name over REST (Connect 4 refuses /, \\, %, control characters, . and .. in paths)")
 )
 
 // Error is a refused or failed call. It says what was tried on which connector of which cluster, never with credentials.
@@ -34,6 +38,7 @@ type Error struct {
 	Message    string // the worker's own words, one line
 	Kind       error  // one of the sentinels, or nil
 	cause      error
+	harmless   bool // nothing was done
 }
 
 func (e *Error) Error() string {
@@ -77,46 +82,59 @@ func IsTransient(err error) bool {
 	return false
 }
 
-// refusals classifies answers by what the real worker was seen to say (lab/README.md lists the calls); the first row
-// that fits counts. An empty text fits any message.
-var refusals = []struct {
-	status int
-	text   string
-	kind   error
-}{
-	{401, "", ErrUnauthorized},
-	{403, "", ErrUnauthorized},
-	{404, "<html", ErrStarting}, // Jetty's page while the REST resources are not there yet
-	{404, "", ErrNotFound},
-	{405, "", ErrUnsupported},
-	{409, "already exists", ErrConflict},
-	{409, "", ErrRebalancing},
-	{400, "must be in the STOPPED state", ErrNotStopped},
-	{400, "", ErrInvalidConfig},
-	{500, "rebalance", ErrRebalancing},
-	{500, "IO Error trying to forward REST request", ErrRebalancing},
-	{500, "Request timed out", ErrTimeout},
-	{503, "", ErrStarting},
-	{502, "", ErrUnreachable},
-	{504, "", ErrTimeout},
+// refusal is one answer that real workers were seen to give. harmless ones are said before anything is done, so that even
+// a change may be tried again.
+type refusal struct {
+	status   int
+	text     string // part of the body, in any case of letters; "" fits any
+	kind     error
+	harmless bool
 }
 
-func classify(status int, body string) error {
+// refusals classifies answers (lab/README.md lists the calls); the first row that fits counts. A forwarded request that
+// broke and one that timed out are not harmless: the leader may have done them.
+var refusals = []refusal{
+	{401, "", ErrUnauthorized, false},
+	{403, "", ErrUnauthorized, false},
+	{404, "<html", ErrStarting, true}, // Jetty's page while the REST resources are not there yet
+	{404, "", ErrNotFound, false},
+	{405, "", ErrUnsupported, false},
+	{409, "already exists", ErrConflict, false},
+	{409, "", ErrRebalancing, true},
+	{400, "must be in the STOPPED state", ErrNotStopped, false},
+	{400, "Ambiguous URI", ErrName, false},
+	{400, "Suspicious Path", ErrName, false},
+	{400, "<html", ErrName, false},
+	{400, "", ErrInvalidConfig, false},
+	{500, "Request timed out", ErrTimeout, false},
+	{500, "IO Error trying to forward REST request", ErrRebalancing, false},
+	{500, "a rebalance is expected", ErrRebalancing, true},
+	{500, "BadRequestException", ErrInvalidConfig, false}, // of validation
+	{500, "Cannot deserialize value", ErrInvalidConfig, false},
+	{502, "", ErrUnreachable, false},
+	{503, "", ErrUnreachable, false},
+	{504, "", ErrTimeout, false},
+}
+
+func classify(status int, body string) refusal {
+	if status == 400 && strings.TrimSpace(body) == "" { // the web server's own refusal of anything but a GET
+		return refusal{kind: ErrName}
+	}
 	for _, r := range refusals {
 		if r.status == status && strings.Contains(strings.ToLower(body), strings.ToLower(r.text)) {
-			return r.kind
+			return r
 		}
 	}
-	return nil
+	return refusal{}
 }
 
 // refused makes the error for an answer that is not 2xx.
-func (c *Client) refused(op, connector string, status int, body []byte) error {
-	kind := classify(status, string(body))
-	if kind == ErrNotFound && connector == "" {
-		kind = ErrUnsupported // an unknown path of the API, not an unknown connector
+func (c *Client) refused(k call, status int, body []byte) error {
+	r := classify(status, string(body))
+	if r.kind == ErrNotFound && k.connector == "" {
+		r.kind = ErrUnsupported // an unknown path of the API, not an unknown connector
 	}
-	return &Error{Cluster: c.cluster, Connector: connector, Op: op, HTTPStatus: status, Message: message(body), Kind: kind}
+	return &Error{Cluster: c.cluster, Connector: k.connector, Op: k.op, HTTPStatus: status, Message: k.mask(message(body)), Kind: r.kind, harmless: r.harmless}
 }
 
 // message takes the worker's own words out of an error body: JSON's message, or the first line of anything else.
@@ -142,15 +160,19 @@ func oneLine(s string, limit int) string {
 	return string(r)
 }
 
-// failed makes the error for a call without an answer.
-func (c *Client) failed(op, connector string, err error) error {
-	e := &Error{Cluster: c.cluster, Connector: connector, Op: op, Kind: ErrUnreachable, Message: oneLine(innermost(err), 200)}
+// failed makes the error for a call without an answer, or with one that is too large.
+func (c *Client) failed(k call, err error) error {
+	e := &Error{Cluster: c.cluster, Connector: k.connector, Op: k.op, Kind: ErrUnreachable, Message: oneLine(innermost(err), 200)}
 	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.Kind, e.cause = nil, context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Kind, e.cause, e.Message = ErrTimeout, context.DeadlineExceeded, ""
+	case errors.Is(err, resty.ErrResponseBodyTooLarge):
+		e.Kind, e.Message = ErrBroken, fmt.Sprintf("more than %d MiB", maxBody>>20)
+	case errors.Is(err, errRedirect):
+		e.Kind, e.Message = ErrBroken, errRedirect.Error()
 	}
 	return e
 }
@@ -162,4 +184,18 @@ func innermost(err error) string {
 		return u.Err.Error()
 	}
 	return err.Error()
+}
+
+// secretive are parts of option names whose values must not be repeated: the worker quotes whole configurations in its
+// refusals.
+var secretive = []string{"password", "secret", "token", "credential", "jaas", "api.key", "private", "passphrase"}
+
+// mask takes the values that the call sent for secret options out of the worker's words.
+func (k call) mask(text string) string {
+	for option, value := range k.secrets {
+		if value != "" && slices.ContainsFunc(secretive, func(s string) bool { return strings.Contains(strings.ToLower(option), s) }) {
+			text = strings.ReplaceAll(text, oneLine(value, 500), "***")
+		}
+	}
+	return text
 }

@@ -59,9 +59,10 @@ func (s Status) Running() bool {
 	return !slices.ContainsFunc(s.Tasks, func(t Task) bool { return t.State != Running })
 }
 
-// Unhealthy reports whether somebody should look: anything but RUNNING, or PAUSED throughout.
+// Unhealthy reports whether somebody should look: anything but RUNNING or PAUSED throughout. A failed task of a paused
+// connector stays failed when it is resumed.
 func (s Status) Unhealthy() bool {
-	return !s.Running() && s.State != Paused
+	return !s.Running() && (s.State != Paused || len(s.Failed()) > 0)
 }
 
 // Workers lists the distinct workers that the connector and its tasks claim to run on, sorted.

@@ -118,7 +118,7 @@ func check(name string, config map[string]string) []problem {
 		list = append(list, problem{option, fmt.Sprintf(format, args...)})
 	}
 	if name == "" {
-		add("name", "Missing required configuration \"name\" which has no default value.")
+		add("name", "Invalid value  for configuration name: String may not be empty")
 	}
 	if n, has := config["tasks.max"]; has {
 		if v, err := strconv.Atoi(strings.TrimSpace(n)); err != nil {
@@ -197,21 +197,18 @@ func javaMap(name string, config map[string]string) string {
 	return "{" + strings.Join(append(parts, "name="+name), ", ") + "}"
 }
 
-func decodeCreate(body []byte, name, state *string) (map[string]string, *answer) {
+func decodeCreate(body []byte) (name, state string, config map[string]string, bad *answer) {
 	object, bad := decodeObject(body)
 	if bad != nil {
-		return nil, bad
+		return "", "", nil, bad
 	}
-	*name, *state = text(object["name"]), text(object["initial_state"])
-	inner, ok := object["config"].(map[string]any)
-	if !ok {
-		inner = map[string]any{}
+	name, state = strings.TrimSpace(text(object["name"])), text(object["initial_state"])
+	if state != "" && state != running && state != paused && state != stopped {
+		return "", "", nil, refusef(500, "Cannot construct instance of `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest$InitialState`, problem: No enum constant org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest.InitialState.%s", state)
 	}
-	config, bad := flat(inner)
-	if *name == "" && bad == nil {
-		*name = config["name"]
-	}
-	return config, bad
+	inner, _ := object["config"].(map[string]any) // none is an empty one
+	config, bad = flat(inner)
+	return name, state, config, bad
 }
 
 func decodeConfig(body []byte) (map[string]string, *answer) {

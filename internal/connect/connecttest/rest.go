@@ -88,7 +88,11 @@ func (w *Worker) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	case down:
 		panic(http.ErrAbortHandler) // the server's way to drop a connection without an answer
 	case starting:
-		jetty404(out, in)
+		jetty(out, http.StatusNotFound, "Not Found", "http://"+in.Host+in.URL.EscapedPath())
+		return
+	}
+	if title := unaddressable(in.URL.EscapedPath()); title != "" && !older(version, "4.0") {
+		refusePath(out, in, title)
 		return
 	}
 	row, r, refused := find(version, in)
@@ -189,13 +193,46 @@ func (a *answer) send(out http.ResponseWriter) {
 	_, _ = out.Write(bytes.TrimSpace(b.Bytes())) // the caller is gone when this fails
 }
 
-// jetty404 is what the port answers before Connect's resources are there.
-func jetty404(out http.ResponseWriter, in *http.Request) {
+// jetty is the page that the web server answers instead of Connect: before Connect's resources are there, and for paths
+// that it does not like.
+func jetty(out http.ResponseWriter, code int, title, uri string) {
 	out.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
-	out.WriteHeader(http.StatusNotFound)
-	_, _ = fmt.Fprintf(out, "<html>\n<head>\n<meta http-equiv=\"Content-Type\" content=\"text/html;charset=ISO-8859-1\"/>\n<title>Error 404 Not Found</title>\n</head>\n"+
-		"<body>\n<h2>HTTP ERROR 404 Not Found</h2>\n<table>\n<tr><th>URI:</th><td>%s</td></tr>\n<tr><th>STATUS:</th><td>404</td></tr>\n<tr><th>MESSAGE:</th><td>Not Found</td></tr>\n</table>\n\n</body>\n</html>\n",
-		html.EscapeString("http://"+in.Host+in.URL.EscapedPath()))
+	out.WriteHeader(code)
+	_, _ = fmt.Fprintf(out, "<html>\n<head>\n<meta http-equiv=\"Content-Type\" content=\"text/html;charset=ISO-8859-1\"/>\n<title>Error %[1]d %[2]s</title>\n</head>\n"+
+		"<body>\n<h2>HTTP ERROR %[1]d %[2]s</h2>\n<table>\n<tr><th>URI:</th><td>%[3]s</td></tr>\n<tr><th>STATUS:</th><td>%[1]d</td></tr>\n<tr><th>MESSAGE:</th><td>%[2]s</td></tr>\n</table>\n\n</body>\n</html>\n",
+		code, title, html.EscapeString(uri))
+}
+
+// refusePath is the page for a GET and nothing for other calls, as seen.
+func refusePath(out http.ResponseWriter, in *http.Request, title string) {
+	if in.Method == http.MethodGet {
+		jetty(out, http.StatusBadRequest, title, "/badURI")
+		return
+	}
+	out.WriteHeader(http.StatusBadRequest)
+}
+
+// unaddressable says why the web server of Connect 4 (Jetty 12) refuses a path, "" when it takes it. A connector of such
+// a name can be created, and then neither be asked about nor deleted. Older workers were not tried; here they take all.
+func unaddressable(path string) string {
+	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		text, err := url.PathUnescape(segment)
+		switch lower := strings.ToLower(segment); {
+		case err != nil, strings.Contains(lower, "%00"):
+			return "Bad Request"
+		case segment == "" && path != "/":
+			return "Ambiguous URI empty segment"
+		case strings.Contains(lower, "%2f"):
+			return "Ambiguous URI path separator"
+		case strings.Contains(lower, "%25"):
+			return "Ambiguous URI path encoding"
+		case text == "." || text == "..":
+			return "Ambiguous URI path segment"
+		case strings.ContainsFunc(text, func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f }):
+			return "Suspicious Path Character"
+		}
+	}
+	return ""
 }
 
 // older reports whether version is before the first one that has something; "" is in all.

@@ -49,7 +49,10 @@ func (w *Worker) validate(r request) *answer {
 	if bad != nil {
 		return bad
 	}
-	if class := config["connector.class"]; class != "" && w.plugin(class).Class != plugin.Class {
+	if config["connector.class"] == "" {
+		return refusef(500, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: Connector config %s contains no connector type", javaMap(config["name"], config))
+	}
+	if class := config["connector.class"]; w.plugin(class).Class != plugin.Class {
 		return refusef(400, "Included connector type %s does not match request type %s", class, r.name)
 	}
 	config = maps.Clone(config)

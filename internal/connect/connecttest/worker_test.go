@@ -144,8 +144,13 @@ func TestAnswers(t *testing.T) {
 		{"not JSON", "PUT", "/connectors/S/config", `{oops`, 500, "Unexpected character"},
 		{"envelope to config", "PUT", "/connectors/S/config", envelope, 500, "Cannot deserialize value of type `java.lang.String` from Object value"},
 		{"validate", "PUT", "/connector-plugins/JdbcSinkConnector/config/validate", `{"connector.class":"io.debezium.connector.jdbc.JdbcSinkConnector","name":"v","topics":"orders","tasks.max":"x","schema.evolution":"maybe"}`, 200, `"error_count":2`},
-		{"validate hides", "PUT", "/connector-plugins/io.debezium.connector.jdbc.JdbcSinkConnector/config/validate", `{"connection.password":"x","topics":"a","name":"v"}`, 200, `{"name":"connection.password","value":"[hidden]"`},
+		{"validate hides", "PUT", "/connector-plugins/io.debezium.connector.jdbc.JdbcSinkConnector/config/validate", `{"connector.class":"JdbcSinkConnector","connection.password":"x","topics":"a","name":"v"}`, 200, `{"name":"connection.password","value":"[hidden]"`},
 		{"validate unknown", "PUT", "/connector-plugins/Nope/config/validate", `{"connector.class":"Nope"}`, 500, "BadRequestException: Failed to find any class that implements Connector and which name matches Nope"},
+		{"validate without a class", "PUT", "/connector-plugins/FileStreamSink/config/validate", `{"topics":"t","name":"x"}`, 500, "BadRequestException: Connector config {topics=t, name=x} contains no connector type"},
+		{"validate another class", "PUT", "/connector-plugins/FileStreamSink/config/validate", `{"connector.class":"FileStreamSource","topic":"t","name":"x"}`, 400, "Included connector type FileStreamSource does not match request type FileStreamSink"},
+		{"create without a name", "POST", "/connectors", `{"config":{"connector.class":"FileStreamSource","topic":"t"}}`, 400, "Invalid value  for configuration name: String may not be empty"},
+		{"create in an unknown state", "POST", "/connectors", `{"name":"x","initial_state":"SLEEPING","config":{"connector.class":"FileStreamSource","topic":"t"}}`, 500, "No enum constant"},
+		{"no tasks", "PATCH", "/connectors/S/config", `{"tasks.max":"0"}`, 400, "Value must be at least 1"},
 		{"create unknown class", "POST", "/connectors", `{"name":"bad","config":{"connector.class":"no.such.Class","topics":"orders"}}`, 400, "Failed to find any class that implements Connector and which name matches no.such.Class"},
 		{"create without topics", "POST", "/connectors", `{"name":"bad","config":{"connector.class":"io.debezium.connector.jdbc.JdbcSinkConnector"}}`, 400, "2 error(s)"},
 		{"plugins", "GET", "/connector-plugins", "", 200, `{"class":"io.debezium.connector.jdbc.JdbcSinkConnector","type":"sink","version":"3.6.0.Final"}`},
@@ -285,7 +290,7 @@ func TestOldVersions(t *testing.T) {
 
 func TestNamesOfAnyKind(t *testing.T) {
 	for _, name := range []string{"a b", "a/b", "a%2Fb", `q"uote`, "ü—日本", "..", "a?b#c", "a+b"} {
-		w := New(Options{})
+		w := New(Options{Version: "3.9.0"})
 		server := httptest.NewServer(w)
 		body, _ := json.Marshal(map[string]any{"name": name, "config": map[string]string{"connector.class": "FileStreamSink", "topics": "t"}})
 		answer, err := http.Post(server.URL+"/connectors", "application/json", bytes.NewReader(body))
@@ -302,6 +307,20 @@ func TestNamesOfAnyKind(t *testing.T) {
 			t.Errorf("status of %q: got %s", name, text)
 		}
 		server.Close()
+	}
+}
+
+// TestNamesThatCannotBeAsked are what the web server of Connect 4 refuses, in its words.
+func TestNamesThatCannotBeAsked(t *testing.T) {
+	tests := []struct{ path, want string }{
+		{"a%2Fb", "Ambiguous URI path separator"}, {"a%252Fb", "Ambiguous URI path encoding"}, {"%2E%2E", "Ambiguous URI path segment"}, {"%2e", "Ambiguous URI path segment"},
+		{"a%5Cb", "Suspicious Path Character"}, {"a%0Ab", "Suspicious Path Character"}, {"a%7Fb", "Suspicious Path Character"}, {"a%00b", "Bad Request"}, {"a//b", "Ambiguous URI empty segment"},
+	}
+	w, _ := scene(t)
+	for _, test := range tests {
+		if code, body := call(w, "GET", "/connectors/"+test.path+"/status", ""); code != 400 || !strings.Contains(body, "<title>Error 400 "+test.want+"</title>") {
+			t.Errorf("%s: got %d %s, want 400 %s", test.path, code, body, test.want)
+		}
 	}
 }
 

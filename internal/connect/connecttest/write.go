@@ -5,24 +5,19 @@ import (
 )
 
 func (w *Worker) create(r request) *answer {
-	var body struct {
-		Name   string `json:"name"`
-		State  string `json:"initial_state"`
-		Config any    `json:"config"`
-	}
-	config, bad := decodeCreate(r.body, &body.Name, &body.State)
+	name, state, config, bad := decodeCreate(r.body)
 	if bad != nil {
 		return bad
 	}
-	if bad := w.validConfig(body.Name, config); bad != nil {
+	if bad := w.validConfig(name, config); bad != nil {
 		return bad
 	}
-	if _, exists := w.connectors[body.Name]; exists {
-		return refusef(409, "Connector %s already exists", body.Name)
+	if _, exists := w.connectors[name]; exists {
+		return refusef(409, "Connector %s already exists", name)
 	}
-	c := w.build(body.Name, config)
+	c := w.build(name, config)
 	info := infoOf(c)
-	w.launch(c, body.State)
+	w.launch(c, state)
 	return &answer{201, info}
 }
 
