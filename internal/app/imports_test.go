@@ -47,6 +47,7 @@ var testingOnly = map[string][]string{
 	"*":         {"lab", "connect/connecttest", "slacksim", "runbooks"},
 	"e2e":       {"*"},
 	"diagnosis": {"redact"},
+	"cmd/bot":   {"alert", "incident"},
 }
 
 func TestImportPolicy(t *testing.T) {

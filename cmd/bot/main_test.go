@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"cdcbot/internal/alert"
+	"cdcbot/internal/incident"
+	"cdcbot/internal/timeline"
+)
+
+// bot runs the command line and returns its exit code and what it printed.
+func bot(t *testing.T, in string, args ...string) (int, string, string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, strings.NewReader(in), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const settings = "slack: {channel: C1}\npipelines: {warehouse: {connect: {url: 'http://localhost:8083'}}}\n"
+
+func TestCommandLine(t *testing.T) {
+	config := file(t, "c.yaml", settings)
+	other := file(t, "o.yaml", strings.Replace(settings, "localhost:8083", "connect.example:8083", 1)+"")
+	foreign := file(t, "foreign.md", "# T\n\n## Root Causes\n\n### Cause 1: X\n\n**Solution**:\n```bash\ncurl -X PUT http://elsewhere:9999/connectors/a/pause\n```\n")
+	for _, row := range []struct {
+		name string
+		args []string
+		code int
+		out  string // in standard output
+		errs string // in standard error
+	}{
+		{"no words", nil, 0, "serve", ""},
+		{"version", []string{"version"}, 0, "cdcbot ", ""},
+		{"unknown word", []string{"sreve"}, 1, "", "unknown command"},
+		{"unknown flag", []string{"serve", "--nope"}, 2, "", "--nope"},
+		{"too many words", []string{"version", "x"}, 2, "", "see bot version --help"},
+		{"serve without a file", []string{"serve", "--config", "/nowhere.yaml"}, 1, "", "/nowhere.yaml"},
+		{"serve without tokens", []string{"serve", "--config", config}, 1, "", "slack.bot_token: missing"},
+		{"lint", []string{"lint", "--config", config, "../../runbooks/kafka-connect-connector-failure.md"}, 0, "connect.restart", ""},
+		{"lint without targets", []string{"lint", "--no-targets", foreign}, 0, "connect.pause", ""},
+		{"lint finds a foreign target", []string{"lint", "--config", other, foreign}, 1, "elsewhere:9999", ""},
+		{"lint of nothing", []string{"lint"}, 2, "", "requires at least 1 arg"},
+		{"lint of a file that is not there", []string{"lint", "--no-targets", "/nowhere.md"}, 1, "", "/nowhere.md"},
+		{"verify of what is no export", []string{"verify", file(t, "x.json", "{}")}, 1, "", "format is"},
+		{"verify of what is no JSON", []string{"verify", file(t, "y.json", "hello")}, 1, "", "not a timeline export"},
+		{"export without a Redis", []string{"export", "INC-1", "--config", file(t, "r.yaml", settings+"redis: {url: 'redis://127.0.0.1:1/0'}\n")}, 1, "", "redis is away"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			code, out, errs := bot(t, "", row.args...)
+			if code != row.code || !strings.Contains(out, row.out) || !strings.Contains(errs, row.errs) {
+				t.Errorf("bot %q: exit %d, want %d\nout: %s\nerrors: %s", row.args, code, row.code, out, errs)
+			}
+		})
+	}
+}
+
+func TestLintJSON(t *testing.T) {
+	code, out, errs := bot(t, "", "lint", "--no-targets", "--json", "../../runbooks/kafka-connect-connector-failure.md")
+	var report struct {
+		Alert    string
+		Commands int
+		Sections []struct {
+			Kind  string
+			Steps []struct{ Line int }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 {
+		t.Fatalf("exit %d, %v, %s", code, err, errs)
+	}
+	if report.Alert != "KafkaConnectTaskFailure" || report.Commands < 30 || len(report.Sections) < 10 {
+		t.Errorf("report: %+v", report)
+	}
+}
+
+// What `bot export` writes, `bot verify` proves, also from standard input; one changed letter breaks it.
+func TestExportAndVerify(t *testing.T) {
+	server := miniredis.RunT(t)
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = rdb.Close() })
+	store := &incident.Store{Redis: rdb, Now: time.Now}
+	inc, _, err := store.Receive(t.Context(), alert.Alert{Source: "alertmanager", Name: "KafkaConnectTaskFailure", Status: alert.Firing, Connector: "postgres-sink-connector", StartsAt: time.Now()}, incident.Key{Pipeline: "warehouse"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &timeline.Log{Redis: rdb, Now: time.Now}
+	for _, text := range []string{"one", "two", "three"} {
+		if _, err := log.Append(t.Context(), timeline.Event{Incident: inc.ID, Type: timeline.NoteAdded, Actor: timeline.Bot, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := file(t, "c.yaml", settings+"redis: {url: 'redis://"+server.Addr()+"/0'}\n")
+	path := filepath.Join(t.TempDir(), "export.json")
+	if code, _, errs := bot(t, "", "export", inc.ID, "--config", config, "--format", "json", "--output", path); code != 0 {
+		t.Fatal(errs)
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := bot(t, string(body), "verify", "-"); code != 0 || !strings.Contains(out, "3 events") {
+		t.Errorf("verify: exit %d %s %s", code, out, errs)
+	}
+	if code, _, errs := bot(t, strings.Replace(string(body), `"two"`, `"2wo"`, 1), "verify", "-"); code != 1 || !strings.Contains(errs, "event 2") {
+		t.Errorf("verify of an altered export: exit %d %s", code, errs)
+	}
+	if code, out, _ := bot(t, "", "export", inc.ID, "--config", config); code != 0 || !strings.Contains(out, "Post-incident review") {
+		t.Errorf("export as Markdown: exit %d %.80s", code, out)
+	}
+	if code, _, errs := bot(t, "", "export", "INC-99", "--config", config); code != 1 || !strings.Contains(errs, "INC-99") {
+		t.Errorf("export of an unknown incident: exit %d %s", code, errs)
+	}
+	if code, _, errs := bot(t, "", "export", inc.ID, "--config", config, "--format", "pdf"); code != 1 || !strings.Contains(errs, "md, json or csv") {
+		t.Errorf("export as pdf: exit %d %s", code, errs)
+	}
+}
