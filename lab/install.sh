@@ -35,7 +35,9 @@ NEEDED=(
   'prometheus prometheus command -v prometheus'
   'alertmanager prometheus-alertmanager alertmanager_ok'
   'chromium chromium chromium_ok'
+  'cc build-essential command -v cc'
   'curl curl command -v curl'
+  'node nodejs command -v node'
   'setpriv util-linux command -v setpriv'
 )
 

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# bench.sh: print how fast the bot is and how much memory it takes. Nothing is compared by a test: read the figures.
+#
+#   bench.sh [TIMES]     how many samples of each slow measurement (default 10)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+times=${1:-10}
+# run PACKAGE PATTERN BENCHTIME: benchmarks one package and drops go's frame.
+run() { go test "./internal/$1" -run '^$' -bench "$2" -benchtime "$3" -benchmem | grep -E '^Benchmark|^cpu:|^--- FAIL|^panic'; }
+
+echo "# envelope to ack, simulated workspace"
+run slack 'Ack' 2000x
+echo "# webhook to thread, click to updated card, resident memory of the real binary"
+run e2e '.' "${times}x"
+echo "# compiling the operator's runbook"
+run runbook 'Compile' 200x
+echo "# diagnosis of a cluster; decisions; appending to a timeline"
+run diagnosis '.' 20x
+run approval '.' 200x
+run timeline '.' 200x
