@@ -2,9 +2,10 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,14 +117,32 @@ func (cl *cluster) pipeline() remediation.Pipeline {
 	return p
 }
 
-// offsets is a text that changes when, and only when, committed positions do.
+// offsets is a text that changes when, and only when, committed positions do, and that people can read:
+// "orders/0 at 15" for a sink, the source's own words for a source.
 func (cl *cluster) offsets(ctx context.Context, connector string) (string, error) {
 	list, err := cl.client.Offsets(ctx, connector)
 	if err != nil {
 		return "", err
 	}
-	b, err := json.Marshal(list) // map keys are sorted; the worker's order of partitions is stable
-	return string(b), err
+	texts := make([]string, len(list))
+	for i, o := range list {
+		texts[i] = position(o)
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, ", "), nil
+}
+
+func position(o connect.Offset) string {
+	if topic, ok := o.Partition["kafka_topic"]; ok {
+		return fmt.Sprintf("%v/%v at %v", topic, o.Partition["kafka_partition"], o.Offset["kafka_offset"])
+	}
+	var words []string
+	for _, part := range []map[string]any{o.Partition, o.Offset} {
+		for _, k := range slices.Sorted(maps.Keys(part)) {
+			words = append(words, fmt.Sprintf("%s %v", k, part[k]))
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // world implements action.World: an action reaches the clients of its own pipeline and no other.

@@ -38,8 +38,10 @@ func (f *Flow) investigate(ctx context.Context, id string) error {
 		return err
 	}
 	d := diagnosis.Diagnose(f.evidence(ctx, inc))
-	if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
-		return err
+	if before == nil || d.Top().Slug != diagnosis.None { // the last diagnosis that found a fault is what the resolved card names
+		if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
+			return err
+		}
 	}
 	if err := f.record(ctx, id, timeline.DiagnosisMade, timeline.Bot, "", told(before, d), summary(d)); err != nil {
 		return err

@@ -187,9 +187,6 @@ func (x *execution) passed(ctx context.Context, l look) error {
 	if err := x.record(ctx, x.inc.ID, timeline.VerificationPassed, timeline.Bot, "verified:"+x.run.ID, "fixed: "+strings.Join(x.run.Proof, "; "), data); err != nil {
 		return err
 	}
-	if err := x.Journal.SaveDiagnosis(ctx, x.inc.ID, l.d); err != nil {
-		return err
-	}
 	if err := x.end(ctx, Fixed, "fixed", nil); err != nil {
 		return err
 	}
