@@ -41,7 +41,7 @@ const (
 	postBurst  = 4
 	updateRate = 1500 * time.Millisecond // chat.update is of tier 3: 50 a minute
 	updateRush = 10
-	editEvery  = time.Second // between two updates of one message
+	editEvery  = 400 * time.Millisecond // between two updates of one message; updateRate bounds them all together
 	awayFor    = 2 * time.Second
 )
 
