@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,174 +44,249 @@ type Watcher struct {
 	Name      string                                   // alert to raise
 	States    []string                                 // states that count, such as FAILED and STOPPED
 	Threshold time.Duration                            // how long they must hold
-	Every     time.Duration                            // between polls
+	Calm      time.Duration                            // how long health must hold before it counts; default twice Every
+	Every     time.Duration                            // between polls, give or take a tenth; default 10 s
+	Timeout   time.Duration                            // of one poll; default 10 s
 	Repeat    time.Duration                            // between repeats of a firing alert; default 1 min
 	Expected  func(cluster, connector, st string) bool // true when the state is deliberate; nil means never
 	Now       func() time.Time
 	Log       *zap.Logger
 }
 
-// maxTrace bounds what an alert carries of a trace, in bytes.
+// maxTrace bounds what is kept of a trace, in bytes.
 const maxTrace = 64 << 10
 
-// condition is something bad that was seen, and since when.
-type condition struct {
-	connector, task, state string
-	trace                  string // the first since healthy
-	since                  time.Time
-	raised                 time.Time // zero: not raised yet
-}
-
-// Run polls until ctx ends. Each cluster has its own pace, so that a slow one delays no other.
+// Run polls until ctx ends, and returns nil then. Each cluster has its own pace, so that a slow one delays no other.
 func (w *Watcher) Run(ctx context.Context) error {
 	var group sync.WaitGroup
-	for name, cluster := range w.Clusters {
-		group.Go(func() { w.watch(ctx, name, cluster) })
+	settings := w.defaults()
+	for name, cluster := range settings.Clusters {
+		group.Go(func() {
+			settings.watch(ctx, &memory{watcher: &settings, cluster: name, known: map[string]*condition{}}, cluster)
+		})
 	}
 	group.Wait()
 	return nil
 }
 
-func (w *Watcher) watch(ctx context.Context, name string, cluster Connect) {
-	seen := map[string]*condition{}
-	ticker := time.NewTicker(w.Every)
-	defer ticker.Stop()
+func (w Watcher) defaults() Watcher {
+	if w.Every <= 0 {
+		w.Every = 10 * time.Second
+	}
+	if w.Calm <= 0 {
+		w.Calm = 2 * w.Every
+	}
+	if w.Timeout <= 0 {
+		w.Timeout = 10 * time.Second
+	}
+	if w.Repeat <= 0 {
+		w.Repeat = time.Minute
+	}
+	if w.Now == nil {
+		w.Now = time.Now
+	}
+	if w.Log == nil {
+		w.Log = zap.NewNop()
+	}
+	return w
+}
+
+func (w *Watcher) watch(ctx context.Context, m *memory, cluster Connect) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		w.poll(ctx, name, cluster, seen)
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		}
+		w.poll(ctx, m, cluster)
+		timer.Reset(w.Every - w.Every/10 + rand.N(w.Every/5+1)) // replicas and clusters should not poll in step
 	}
 }
 
-// poll looks once, updates what is known, and tells the sink what is due.
-func (w *Watcher) poll(ctx context.Context, name string, cluster Connect, seen map[string]*condition) {
-	look, cancel := context.WithTimeout(ctx, max(w.Every, 5*time.Second))
-	defer cancel()
+// poll looks once and tells the sink what is due. What it does not take is due again at the next poll.
+func (w *Watcher) poll(ctx context.Context, m *memory, cluster Connect) {
+	look, cancel := context.WithTimeout(ctx, w.Timeout)
 	snapshots, err := cluster.Snapshots(look)
+	cancel()
 	if ctx.Err() != nil {
 		return
 	}
 	now := w.Now()
-	bad := map[string]condition{}
-	if err != nil {
-		bad[""] = condition{state: "unreachable", trace: err.Error()}
-		for key, c := range seen { // what was bad before cannot be known to be well now
-			if key != "" {
-				bad[key] = *c
-			}
-		}
-	}
-	for connector, s := range snapshots {
-		w.inspect(name, connector, s, bad)
-	}
-	due := w.remember(name, bad, seen, now)
+	m.see(snapshots, err, now)
+	due := m.due(now)
 	if len(due) == 0 {
 		return
 	}
-	if err := w.Sink.Receive(ctx, due); err != nil {
-		w.Log.Error("alerts of the watcher not stored; it will raise them again", zap.String("cluster", name), zap.Error(err))
+	give, cancel := context.WithTimeout(ctx, w.Timeout)
+	defer cancel()
+	if err := w.Sink.Receive(give, due); err != nil {
+		w.Log.Error("alerts of the watcher not stored; it will raise them again", zap.String("cluster", m.cluster), zap.Int("alerts", len(due)), zap.Error(err))
 		return
 	}
-	settle(due, seen, now)
+	m.taken(due, now)
 }
 
-func (w *Watcher) inspect(cluster, connector string, s Snapshot, bad map[string]condition) {
-	if w.counts(cluster, connector, s.State) {
-		bad[connector] = condition{connector: connector, state: s.State, trace: s.Trace}
+// verdict is what a state means.
+type verdict int
+
+const (
+	well    verdict = iota
+	unclear         // between states, such as RESTARTING and UNASSIGNED: proves nothing
+	bad
+)
+
+func (w *Watcher) judge(cluster, connector, state string) verdict {
+	switch {
+	case slices.Contains(w.States, state):
+		if w.Expected != nil && w.Expected(cluster, connector, state) {
+			return well
+		}
+		return bad
+	case slices.Contains([]string{"RESTARTING", "UNASSIGNED", "DESTROYED", ""}, state):
+		return unclear
 	}
-	for _, t := range s.Tasks {
-		if w.counts(cluster, connector, t.State) {
-			id := strconv.Itoa(t.ID)
-			bad[connector+"\x00"+id] = condition{connector: connector, task: id, state: t.State, trace: t.Trace}
+	return well
+}
+
+// condition is something bad that was seen, and since when.
+type condition struct {
+	connector, task, state string
+	trace                  string    // the first since healthy
+	since                  time.Time // when it was first seen
+	fine                   time.Time // since when it has been well again; zero: it is not
+	raised                 time.Time // zero: not raised yet
+}
+
+// memory is what the watcher knows of one cluster. The key "" is the cluster itself.
+type memory struct {
+	watcher *Watcher
+	cluster string
+	known   map[string]*condition
+}
+
+// see takes in one look. While the cluster does not answer nothing is known of its connectors: they stay as they were.
+func (m *memory) see(snapshots map[string]Snapshot, err error, now time.Time) {
+	if err != nil {
+		m.note(bad, condition{state: "unreachable", trace: err.Error()}, now)
+		return
+	}
+	present := map[string]bool{"": true}
+	m.note(well, condition{}, now)
+	for name, s := range snapshots {
+		present[name] = true
+		m.note(m.watcher.judge(m.cluster, name, s.State), condition{connector: name, state: s.State, trace: s.Trace}, now)
+		for _, t := range s.Tasks {
+			c := condition{connector: name, task: strconv.Itoa(t.ID), state: t.State, trace: t.Trace}
+			present[c.key()] = true
+			m.note(m.watcher.judge(m.cluster, name, t.State), c, now)
+		}
+	}
+	for key, c := range m.known {
+		if !present[key] { // deleted, or a task of a stopped connector
+			m.note(well, *c, now)
 		}
 	}
 }
 
-func (w *Watcher) counts(cluster, connector, state string) bool {
-	if !slices.Contains(w.States, state) {
-		return false
-	}
-	return w.Expected == nil || !w.Expected(cluster, connector, state)
-}
-
-// remember updates the known conditions and returns the alerts that are due: firing ones past the threshold, repeats, and
-// resolved ones of what was raised and is gone.
-func (w *Watcher) remember(cluster string, bad map[string]condition, seen map[string]*condition, now time.Time) []Alert {
-	var due []Alert
-	for key, c := range bad {
-		known, ok := seen[key]
-		if !ok {
-			c.since = now
-			known = &c
-			seen[key] = known
-		}
-		known.state = c.state
+func (m *memory) note(v verdict, c condition, now time.Time) {
+	known := m.known[c.key()]
+	switch {
+	case v == bad && known == nil:
+		c.since, c.trace = now, cut(c.trace)
+		m.known[c.key()] = &c
+	case v == bad:
+		known.state, known.fine = c.state, time.Time{}
 		if known.trace == "" {
-			known.trace = c.trace
+			known.trace = cut(c.trace)
 		}
-		repeat := w.Repeat
-		if repeat == 0 {
-			repeat = time.Minute
-		}
-		if now.Sub(known.since) >= w.Threshold && (known.raised.IsZero() || now.Sub(known.raised) >= repeat) {
-			due = append(due, w.raise(cluster, *known, Firing, now))
-		}
+	case known == nil:
+	case v == unclear:
+		known.fine = time.Time{}
+	case known.fine.IsZero():
+		known.fine = now
 	}
-	for key, c := range seen {
-		if _, still := bad[key]; still {
-			continue
-		}
-		if c.raised.IsZero() {
-			delete(seen, key)
-			continue
-		}
-		due = append(due, w.raise(cluster, *c, Resolved, now))
-	}
-	slices.SortFunc(due, func(a, b Alert) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
-	return due
 }
 
-// settle marks what the sink has taken: raised, or forgotten when it was resolved.
-func settle(taken []Alert, seen map[string]*condition, now time.Time) {
-	for _, a := range taken {
-		key := a.Connector
-		if a.Task != "" {
-			key += "\x00" + a.Task
+// due are the firing alerts past the threshold, their repeats, and the resolved ones, by fingerprint. What was bad for too
+// short to be raised is forgotten silently.
+func (m *memory) due(now time.Time) []Alert {
+	var list []Alert
+	away := m.away()
+	for key, c := range m.known {
+		switch {
+		case !c.fine.IsZero():
+			if now.Sub(c.fine) < m.watcher.Calm {
+				continue
+			}
+			if c.raised.IsZero() {
+				delete(m.known, key)
+				continue
+			}
+			list = append(list, m.alert(*c, Resolved, now))
+		case away && key != "":
+		case now.Sub(c.since) >= m.watcher.Threshold && (c.raised.IsZero() || now.Sub(c.raised) >= m.watcher.Repeat):
+			list = append(list, m.alert(*c, Firing, now))
 		}
+	}
+	slices.SortFunc(list, func(a, b Alert) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	return list
+}
+
+// away reports whether the cluster does not answer now.
+func (m *memory) away() bool {
+	c := m.known[""]
+	return c != nil && c.fine.IsZero()
+}
+
+// taken marks what the sink has stored: raised, or forgotten when it was resolved.
+func (m *memory) taken(list []Alert, now time.Time) {
+	for _, a := range list {
+		key := condition{connector: a.Connector, task: a.Task}.key()
 		if a.Status == Resolved {
-			delete(seen, key)
+			delete(m.known, key)
 		} else {
-			seen[key].raised = now
+			m.known[key].raised = now
 		}
 	}
 }
 
-func (w *Watcher) raise(cluster string, c condition, status Status, now time.Time) Alert {
-	labels := map[string]string{"alertname": w.Name, "cluster": cluster, "severity": "critical"}
-	summary := fmt.Sprintf("%s on %s is %s", c.connector, cluster, c.state)
+func (c condition) key() string {
+	if c.task == "" {
+		return c.connector
+	}
+	return c.connector + "\x00" + c.task
+}
+
+func (m *memory) alert(c condition, status Status, now time.Time) Alert {
+	labels := map[string]string{"alertname": m.watcher.Name, "cluster": m.cluster, "severity": "critical"}
+	summary := fmt.Sprintf("%s on %s is %s", c.connector, m.cluster, c.state)
 	switch {
 	case c.connector == "":
-		labels["alertname"], summary = Unreachable, "Kafka Connect of "+cluster+" does not answer"
+		labels["alertname"], summary = Unreachable, "Kafka Connect of "+m.cluster+" does not answer"
 	case c.task != "":
 		labels["connector"], labels["task"] = c.connector, c.task
-		summary = fmt.Sprintf("Task %s of %s on %s is %s", c.task, c.connector, cluster, c.state)
+		summary = fmt.Sprintf("Task %s of %s on %s is %s", c.task, c.connector, m.cluster, c.state)
 	default:
 		labels["connector"] = c.connector
 	}
-	a := Alert{Source: FromWatcher, Name: labels["alertname"], Status: status, Cluster: cluster, Pipeline: cluster, Connector: c.connector, Task: c.task,
-		Labels: labels, Annotations: map[string]string{"summary": summary, "trace": cut(c.trace)}, StartsAt: c.since.UTC(), ReceivedAt: now.UTC(), Fingerprint: fingerprint(labels)}
+	annotations := map[string]string{"summary": summary}
+	if c.trace != "" {
+		annotations["trace"] = c.trace
+	}
+	a := Alert{Source: FromWatcher, Name: labels["alertname"], Status: status, Cluster: m.cluster, Pipeline: m.cluster, Connector: c.connector, Task: c.task,
+		Labels: labels, Annotations: annotations, StartsAt: c.since.UTC(), ReceivedAt: now.UTC(), Fingerprint: fingerprint(labels)}
 	if status == Resolved {
-		a.EndsAt = now.UTC()
+		a.EndsAt = c.fine.UTC()
 	}
 	return a
 }
 
+// cut keeps the beginning of a trace; it names the cause chain's surface, and the root lies far within the bound.
 func cut(trace string) string {
-	if len(trace) <= maxTrace {
-		return trace
+	if len(trace) > maxTrace {
+		trace = trace[:maxTrace]
 	}
-	return strings.ToValidUTF8(trace[:maxTrace], "")
+	return strings.ToValidUTF8(trace, "\uFFFD")
 }
