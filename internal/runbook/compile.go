@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"cdcbot/internal/action"
 )
 
 // maxSource bounds a runbook's size in bytes.
@@ -34,8 +37,8 @@ func Compile(name string, src []byte) (*Book, error) {
 		return nil, fmt.Errorf("runbook %s: %w", name, ErrNotText)
 	}
 	sum := sha256.Sum256(src)
-	c := &compiler{book: &Book{Name: name, SHA256: hex.EncodeToString(sum[:])}, ids: map[string]int{}}
-	clean := bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
+	c := &compiler{book: &Book{Name: name, SHA256: hex.EncodeToString(sum[:])}, ids: map[string]int{}, at: -1}
+	clean := bytes.ReplaceAll(bytes.TrimPrefix(src, []byte("\uFEFF")), []byte("\r\n"), []byte("\n"))
 	for _, p := range parts(clean) {
 		c.take(p)
 	}
@@ -47,13 +50,16 @@ func Compile(name string, src []byte) (*Book, error) {
 type compiler struct {
 	book   *Book
 	ids    map[string]int
-	top    string       // the level-2 heading that the present part stands under
-	kind   SectionKind  // of that heading
-	at     int          // index of the present section in book.Sections; -1 none
+	next   part         // the heading that a section will have when something for it comes
+	kind   SectionKind  // of the present level-2 heading
+	at     int          // index of the present section in book.Sections; -1 none yet
+	level  int          // of its heading
 	phase  string       // "symptom", "diagnosis" or "solution" inside a cause
 	steps  []*collector // per section, what its Solution holds
+	probes []*collector // per section, what its Diagnosis holds
 	shared bool         // a "Common error patterns" list is being read
-	began  bool         // a level-2 heading was seen
+	alerts bool         // a list of alerts is being read
+	limits int          // line of the threshold
 }
 
 func (c *compiler) take(p part) {
@@ -72,11 +78,11 @@ var headings = []struct {
 	fits *regexp.Regexp
 	kind SectionKind
 }{
-	{regexp.MustCompile(`(?i)^(root )?causes?\b|common causes|solutions|remediation|troubleshoot|mitigation|resolution`), Cause},
-	{regexp.MustCompile(`(?i)^(diagnos|investigat|triage|verification steps)`), Diagnosis},
+	{regexp.MustCompile(`(?i)post.?(incident|mortem)|^review`), Review},
 	{regexp.MustCompile(`(?i)emergency|last resort`), Emergency},
 	{regexp.MustCompile(`(?i)^escalat`), Escalation},
-	{regexp.MustCompile(`(?i)post.?(incident|mortem)|^review`), Review},
+	{regexp.MustCompile(`(?i)^(root )?causes?\b|common causes|solutions?\b|remediation|troubleshoot|mitigation|resolution|^recovery|^fix(es)?\b|^procedures?$`), Cause},
+	{regexp.MustCompile(`(?i)^(diagnos|investigat|triage|verification steps)`), Diagnosis},
 }
 
 func kindOf(title string) SectionKind {
@@ -88,48 +94,103 @@ func kindOf(title string) SectionKind {
 	return Other
 }
 
+// heading begins what stands under it. Sections open when something for them comes: most headings only describe.
 func (c *compiler) heading(p part) {
-	c.shared = false
-	if p.level == 1 && c.book.Title == "" {
-		c.book.Title = p.text
-		return
-	}
-	if p.level <= 2 {
-		c.began, c.top, c.kind, c.phase = true, p.text, kindOf(p.text), ""
-		c.at = -1
-		if c.kind == Diagnosis || c.kind == Escalation {
-			c.open(p, c.kind)
-		}
-		return
-	}
-	if phase := phaseOf(p.text); phase != "" && p.level >= 4 && c.at >= 0 {
-		c.phase = phase
-		return
-	}
-	if p.level == 3 {
+	c.shared, c.alerts = false, false
+	switch {
+	case p.level == 1 && c.book.Title == "":
+		c.book.Title, c.next = p.text, p
+	case p.level <= 2:
+		c.second(p)
+	case c.inner(p):
+	case p.level == 3:
 		c.third(p)
+	case c.at >= 0:
+		c.steps[c.at].begin(group{common: true})
+		c.steps[c.at].lead = p.text
 	}
+}
+
+// second handles a level-2 heading.
+func (c *compiler) second(p part) {
+	c.next, c.kind, c.phase, c.at = p, kindOf(p.text), "", -1
+	if c.kind == Diagnosis || c.kind == Escalation || c.kind == Cause && oneCause.MatchString(p.text) {
+		c.open()
+	}
+}
+
+// oneCause matches a level-2 heading that is a cause itself, not a chapter of causes.
+var oneCause = regexp.MustCompile(`(?i)^(root )?cause\s*(#?\d+|[a-z])?\s*[:.)–-]`)
+
+// inner handles a heading inside a section: a part of a cause, or an option.
+func (c *compiler) inner(p part) bool {
+	if c.at >= 0 && p.level <= c.level {
+		return false
+	}
+	if c.at < 0 && c.kind != Cause {
+		return false
+	}
+	if phase := phaseOf(p.text); phase != "" {
+		c.section()
+		c.phase = phase
+		c.steps[c.at].begin(group{common: true})
+		return true
+	}
+	return c.at >= 0 && c.option(p.text)
+}
+
+// option begins an option that prose or a heading names.
+func (c *compiler) option(text string) bool {
+	g, ok := optionGroup(text)
+	if ok {
+		g.wide, c.phase = true, "solution"
+		c.steps[c.at].begin(g)
+	}
+	return ok
 }
 
 // third handles a level-3 heading: a cause, an emergency procedure, or a step of the diagnosis.
 func (c *compiler) third(p part) {
-	c.phase = ""
-	switch c.kind {
+	kind := c.kind
+	if kind == Other || kind == "" {
+		kind = kindOf(p.text)
+	}
+	switch kind {
 	case Cause, Emergency:
-		c.open(p, c.kind)
-	case Other, "":
-		if kind := kindOf(p.text); kind != Other {
-			c.open(p, kind)
-		} else {
-			c.at = -1
-		}
+		c.next, c.phase, c.kind = p, "", kind
+		c.open()
+	case Diagnosis, Escalation:
+		c.section()
+		c.probes[c.at].lead, c.steps[c.at].lead = plainTitle(p.text), plainTitle(p.text)
+	default:
+		c.next, c.phase, c.at = p, "", -1
 	}
 }
 
-func (c *compiler) open(p part, kind SectionKind) {
-	c.book.Sections = append(c.book.Sections, Section{ID: c.id(p.text), Title: p.text, Kind: kind, Line: p.line})
-	c.steps = append(c.steps, &collector{})
-	c.at = len(c.book.Sections) - 1
+var stepN = regexp.MustCompile(`(?i)^step\s*\d+\s*[:.)–-]*\s*`)
+
+func plainTitle(text string) string { return stepN.ReplaceAllString(text, "") }
+
+// section is the present one; it opens when there is none.
+func (c *compiler) section() *Section {
+	if c.at < 0 {
+		c.open()
+	}
+	return &c.book.Sections[c.at]
+}
+
+func (c *compiler) open() {
+	title, line := c.next.text, max(c.next.line, 1)
+	if title == "" {
+		title = "Commands"
+	}
+	kind := c.kind
+	if kind == "" {
+		kind = Other
+	}
+	c.book.Sections = append(c.book.Sections, Section{ID: c.id(title), Title: title, Kind: kind, Line: line})
+	c.steps, c.probes = append(c.steps, &collector{}), append(c.probes, &collector{})
+	c.at, c.level = len(c.book.Sections)-1, c.next.level
 }
 
 // id is a stable slug; a second heading of the same words gets a number.
@@ -158,18 +219,19 @@ func (c *compiler) id(title string) string {
 	return slug
 }
 
+// phases says which part of a cause a label or heading begins.
 var phases = []struct {
-	prefix, phase string
+	fits  *regexp.Regexp
+	phase string
 }{
-	{"symptom", "symptom"}, {"sign", "symptom"}, {"error", "symptom"},
-	{"diagnos", "diagnosis"}, {"check", "diagnosis"}, {"investigat", "diagnosis"}, {"confirm", "diagnosis"},
-	{"solution", "solution"}, {"fix", "solution"}, {"resolution", "solution"}, {"remediation", "solution"}, {"mitigation", "solution"}, {"action", "solution"}, {"procedure", "solution"},
+	{regexp.MustCompile(`(?i)^(symptoms?|signs?|errors?|(error|log) (messages?|patterns?))( \(.*\))?$`), "symptom"},
+	{regexp.MustCompile(`(?i)^(diagnos(is|e|tics?)|investigat(e|ion)|checks?|confirm(ation)?|how to (confirm|diagnose|check))( steps?| commands?)?( \(.*\))?$`), "diagnosis"},
+	{regexp.MustCompile(`(?i)^((quick |immediate |recommended |permanent )?(solutions?|fix(es)?|resolution|remediation|mitigation|actions?|procedure|recovery|workaround)|steps|how to (fix|resolve)( it)?)( steps?| commands?| procedure)?( \(.*\))?$`), "solution"},
 }
 
 func phaseOf(label string) string {
-	lower := strings.ToLower(label)
 	for _, p := range phases {
-		if strings.HasPrefix(lower, p.prefix) {
+		if p.fits.MatchString(label) {
 			return p.phase
 		}
 	}
@@ -177,84 +239,130 @@ func phaseOf(label string) string {
 }
 
 func (c *compiler) prose(p part) {
-	if !c.began {
-		c.meta(p)
-		return
-	}
-	if strings.Contains(strings.ToLower(p.text), "error patterns") {
+	switch {
+	case c.meta(p):
+	case strings.Contains(strings.ToLower(p.text), "error patterns"):
 		c.shared = true
-		return
-	}
-	if c.shared && p.kind == item {
+	case c.shared && p.kind == item:
 		c.common(p)
-		return
+	case c.kind == Review && p.kind == item:
+		c.book.Review = append(c.book.Review, strings.TrimSpace(checkbox.ReplaceAllString(p.text, "")))
+	default:
+		c.shared = false
+		c.body(p)
 	}
-	c.shared = false
-	if c.kind == Review && p.kind == item {
-		c.book.Review = append(c.book.Review, p.text)
-		return
+}
+
+var checkbox = regexp.MustCompile(`^\[[ xX]\]`)
+
+// body handles prose inside a section.
+func (c *compiler) body(p part) {
+	phase := phaseOf(p.label)
+	if c.at < 0 && phase != "" && c.kind == Cause {
+		c.open()
 	}
 	if c.at < 0 {
 		return
 	}
 	s := &c.book.Sections[c.at]
-	if phase := phaseOf(p.label); phase != "" {
+	switch {
+	case phase != "":
 		c.phase = phase
 		if phase == "symptom" && p.rest != "" {
-			s.Symptoms = append(s.Symptoms, c.symptoms(p, s.ID)...)
+			c.symptoms(p, s)
 		}
 		return
+	case p.label != "" && c.option(strings.TrimSpace(p.label+" "+p.rest)):
+		return
+	case c.phase == "symptom":
+		c.symptoms(p, s)
 	}
-	if c.phase == "symptom" {
-		s.Symptoms = append(s.Symptoms, c.symptoms(p, s.ID)...)
+	if lead, ok := strings.CutSuffix(p.text, ":"); ok {
+		c.steps[c.at].lead, c.probes[c.at].lead = lead, lead
+	}
+	if c.kind == Escalation && s.After == 0 {
+		s.After = after(p.text)
 	}
 	s.Text = append(s.Text, p.text)
 }
 
-// symptoms takes the code spans of a symptom; text that is not code describes, it does not match.
-func (c *compiler) symptoms(p part, section string) []Pattern {
-	var list []Pattern
-	for _, text := range p.codes {
+// symptoms takes the code spans of a symptom, or what it quotes; other text describes, it does not match.
+func (c *compiler) symptoms(p part, s *Section) {
+	texts := p.codes
+	if len(texts) == 0 {
+		for _, m := range quoted.FindAllStringSubmatch(p.text, -1) {
+			texts = append(texts, m[1])
+		}
+	}
+	for _, text := range texts {
 		if len([]rune(text)) < 4 || slices.Contains(connectStates, strings.ToUpper(text)) {
 			continue // a state such as FAILED holds for every cause
 		}
-		list = append(list, Pattern{Text: text, Section: section, Line: p.line})
+		pattern := Pattern{Text: text, Section: s.ID, Line: p.line}
+		s.Symptoms = append(s.Symptoms, pattern)
+		c.book.Patterns = append(c.book.Patterns, pattern)
 	}
-	c.book.Patterns = append(c.book.Patterns, list...)
-	return list
 }
+
+var quoted = regexp.MustCompile(`["“]([^"”]{4,300})["”]`)
 
 var connectStates = []string{"FAILED", "STOPPED", "RUNNING", "PAUSED", "UNASSIGNED", "RESTARTING"}
 
 // common takes a line such as "`Connection refused` → Database unavailable".
 func (c *compiler) common(p part) {
-	for _, text := range p.codes {
-		hint := strings.TrimLeft(strings.TrimSpace(strings.TrimPrefix(p.text, text)), "→->=: ")
-		c.book.Patterns = append(c.book.Patterns, Pattern{Text: text, Hint: hint, Line: p.line})
+	if len(p.codes) == 0 {
 		return
 	}
+	hint := strings.TrimLeft(strings.TrimPrefix(p.text, p.codes[0]), "→->=:– ")
+	c.book.Patterns = append(c.book.Patterns, Pattern{Text: p.codes[0], Hint: hint, Line: p.line})
 }
 
-// meta takes the labelled lines above the first section.
-func (c *compiler) meta(p part) {
+// meta takes the labelled lines that say what the book is about. They stand above the first section that has commands.
+func (c *compiler) meta(p part) bool {
+	if c.at >= 0 {
+		return false
+	}
 	value := unmark(p.rest)
 	switch strings.ToLower(p.label) {
-	case "alert", "alerts":
-		names := spans(p.rest)
-		if len(names) == 0 {
-			names = strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-		}
-		c.book.Alerts = append(c.book.Alerts, names...)
+	case "alert", "alerts", "alert name":
+		c.alerts = true
+		c.book.Alerts = append(c.book.Alerts, names(p.rest)...)
 	case "severity":
 		c.book.Severity = strings.ToLower(value)
 	case "threshold":
+		c.limits = p.line
 		c.book.Threshold, c.book.States = threshold(value)
 	case "slo impact", "impact":
 		c.book.SLOImpact = value
+	case "":
+		if !c.alerts || p.kind != item {
+			return false
+		}
+		c.book.Alerts = append(c.book.Alerts, names(strings.Join(ticked(p.codes), " "))...)
+	default:
+		return false
 	}
+	c.alerts = c.alerts && (p.label == "" || strings.HasPrefix(strings.ToLower(p.label), "alert"))
+	return true
 }
 
-var forHowLong = regexp.MustCompile(`(?i)(?:for|over|within|>=?)\s+(\d+)\s*(s|sec|second|m|min|minute|h|hour)s?\b`)
+func ticked(codes []string) []string {
+	list := make([]string, len(codes))
+	for i, code := range codes {
+		list[i] = "`" + code + "`"
+	}
+	return list
+}
+
+// names reads the names of alerts: those in backticks, or all words.
+func names(text string) []string {
+	if in := spans(text); len(in) > 0 {
+		return in
+	}
+	return strings.FieldsFunc(unmark(text), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
+var forHowLong = regexp.MustCompile(`(?i)(?:for|over|within|>=?)\s+(\d{1,4})\s*(s|sec|second|m|min|minute|h|hour)s?\b`)
 
 // threshold reads "Connector state = FAILED or STOPPED for 2 minutes".
 func threshold(value string) (time.Duration, []string) {
@@ -268,59 +376,92 @@ func threshold(value string) (time.Duration, []string) {
 	if m == nil {
 		return 0, states
 	}
-	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		return 0, states
-	}
-	unit := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour}[strings.ToLower(m[2])[0]]
-	return time.Duration(n) * unit, states
+	return lasting(m[1], m[2]), states
 }
 
-// shells are the fence words that mark commands.
-var shells = []string{"bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession"}
+// lasting is "2", "minute" as a duration. The patterns allow four digits at most.
+func lasting(digits, word string) time.Duration {
+	n, _ := strconv.Atoi(digits)
+	return time.Duration(n) * map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour}[word[0]|0x20]
+}
+
+var afterLong = regexp.MustCompile(`(?i)\b(?:after|within|for|in)\s+(\d{1,4})\s*(s|sec|second|m|min|minute|h|hour)s?\b`)
+
+// after reads "does not recover after 15 minutes".
+func after(text string) time.Duration {
+	m := afterLong.FindStringSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	return lasting(m[1], m[2])
+}
+
+// shells are the fence words that mark commands; statements are those of query languages, which a person runs.
+var (
+	shells     = []string{"bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal"}
+	statements = []string{"sql", "psql", "postgresql", "cql"}
+)
 
 func (c *compiler) code(p part) {
-	if !slices.Contains(shells, p.lang) && !((p.lang == "" || p.lang == "indented") && looksLikeShell(p.text)) {
+	query := slices.Contains(statements, p.lang)
+	if !query && !slices.Contains(shells, p.lang) && !((p.lang == "" || p.lang == "indented") && looksLikeShell(p.text)) {
 		return
 	}
-	if c.at < 0 {
-		return
-	}
-	s := &c.book.Sections[c.at]
+	s := c.section()
 	into := c.steps[c.at]
-	probing := s.Kind == Diagnosis || s.Kind == Cause && c.phase != "solution"
-	if probing {
-		into = &collector{}
+	if s.Kind == Diagnosis || s.Kind == Cause && c.phase == "diagnosis" {
+		into = c.probes[c.at]
+	}
+	if query {
+		into.query(p)
+		return
 	}
 	c.book.Findings = append(c.book.Findings, into.block(p)...)
-	if probing {
-		s.Probes = append(s.Probes, into.all()...)
-	}
 }
 
-var commandWord = regexp.MustCompile(`(?m)^\s*\$?\s*(curl|docker|docker-compose|kubectl|psql|cqlsh|vault|kafka-[a-z-]+|helm|systemctl|sudo|ssh|jq|grep|sleep|watch)\b`)
+var commandWord = regexp.MustCompile(`(?m)^\s*\$?\s*(curl|docker|docker-compose|kubectl|psql|cqlsh|vault|kafka-[a-z-]+|helm|systemctl|sudo|ssh|jq|grep|sleep|watch|nodetool|redis-cli|aws|gcloud|az)\b`)
 
 func looksLikeShell(text string) bool { return commandWord.MatchString(text) }
 
-// finish puts the collected solutions into their sections and orders the findings.
+// finish puts what was collected into its sections and orders the findings.
 func (c *compiler) finish() {
 	for i := range c.book.Sections {
 		s := &c.book.Sections[i]
 		s.Common, s.Options = c.steps[i].result()
+		s.Probes = c.probed(c.probes[i].all())
+		for _, f := range append(tolerating(s.Common), s.tolerating()...) {
+			if !slices.Contains(c.book.Findings, f) {
+				c.book.Findings = append(c.book.Findings, f)
+			}
+		}
+		s.Text = append(s.Text, append(c.steps[i].notes, c.probes[i].notes...)...)
 	}
 	if slices.Contains(c.book.States, "STOPPED") {
-		c.book.Findings = append(c.book.Findings, Finding{Level: "note", Code: "alert-on-stopped", Line: 1, Column: 1, Text: "the threshold counts STOPPED, which is a deliberate state; the bot does not alert on a connector that somebody stopped on purpose through it"})
+		c.note(c.limits, "alert-on-stopped", "the threshold counts STOPPED, which is a deliberate state; the bot does not alert on a connector that somebody stopped on purpose through it")
 	}
 	if len(c.book.Alerts) == 0 {
-		c.book.Findings = append(c.book.Findings, Finding{Level: "note", Code: "no-alert", Line: 1, Column: 1, Text: "no **Alert** line: no alert leads here by itself; add **Alert**: `Name`"})
+		c.note(1, "no-alert", "no **Alert** line: no alert leads here by itself; add **Alert**: `Name`")
 	}
 	rank := map[string]int{"error": 0, "warning": 1, "note": 2}
 	slices.SortStableFunc(c.book.Findings, func(a, b Finding) int {
-		if rank[a.Level] != rank[b.Level] {
-			return rank[a.Level] - rank[b.Level]
-		}
-		return a.Line - b.Line
+		return cmp.Or(rank[a.Level]-rank[b.Level], a.Line-b.Line, a.Column-b.Column)
 	})
+}
+
+func (c *compiler) note(line int, code, text string) {
+	c.book.Findings = append(c.book.Findings, Finding{Level: "note", Code: code, Line: line, Column: 1, Text: text})
+}
+
+// probed keeps a diagnosis harmless: probes run without anybody's approval, so a change among them is a manual step.
+func (c *compiler) probed(steps []Step) []Step {
+	for i, s := range steps {
+		if s.Action == nil || s.Action.Risk() == action.Read {
+			continue
+		}
+		steps[i].Action, steps[i].Manual = nil, yourself(s.Source)
+		c.book.Findings = append(c.book.Findings, Finding{Level: "warning", Code: "change-in-diagnosis", Line: s.Line, Column: 1, Text: s.Action.Kind() + " changes something and stands under a diagnosis; it stays a manual step. Move it to the solution"})
+	}
+	return steps
 }
 
 // Answers reports whether the book is for an alert.

@@ -1,163 +1,245 @@
 package runbook
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"cdcbot/internal/action"
-	"cdcbot/internal/connect"
 )
 
 // request is a curl command line, read.
 type request struct {
 	method  string
 	url     *url.URL
-	data    string
+	data    []string
 	hasData bool
+	secret  bool // it carries credentials
+	glob    bool // --globoff: curl takes brackets in the URL as they are
+	toQuery bool // --get: data goes into the query
 }
 
-// families maps the first word of a command to its compiler; a new family is a new row. The answer is nil when the
-// command is known but has no action, and note is true when it becomes no step at all.
-var families = map[string]func(command) (act action.Action, findings []Finding, note bool){
-	"curl": compileCurl,
+// option is one of curl's options: whether it takes a value, and what it means to us. A nil meaning is one that changes
+// nothing for a request that the bot makes itself. The meaning says why a command cannot be compiled.
+type option struct {
+	valued bool
+	mean   func(r *request, value string) (why string)
 }
 
-// compile gives a command its action, or says why there is none.
-func compile(c command) (action.Action, []Finding, bool) {
-	extra := habits(c)
-	if strings.Contains(c.source, "vault login root") || strings.Contains(c.source, "vault login "+openMark) {
-		return nil, append(extra, c.finding("note", "root-token", "a root token does not belong in a shell; the bot has its own identity, so this is left out")), true
-	}
-	if c.opaque != "" {
-		return nil, append(extra, c.finding("warning", "unknown-command", "stays a manual step: "+c.opaque)), false
-	}
-	family, ok := families[c.words[0]]
-	if !ok {
-		return nil, append(extra, c.finding("warning", "unknown-command", fmt.Sprintf("stays a manual step: the bot does not run %s", firstWord(c.words[0])))), false
-	}
-	act, findings, note := family(c)
-	return act, append(extra, findings...), note
+// curlOptions are those that occur in runbooks; one that is not here makes the command a manual step.
+var curlOptions = map[string]option{
+	"-X": {true, method}, "--request": {true, method},
+	"-I": {false, head}, "--head": {false, head},
+	"-G": {false, get}, "--get": {false, get},
+	"-d": {true, data}, "--data": {true, data}, "--data-ascii": {true, data}, "--data-binary": {true, data}, "--json": {true, data},
+	"--data-raw": {true, rawData}, "--data-urlencode": {true, encodedData},
+	"-H": {true, header}, "--header": {true, header},
+	"-u": {true, secret}, "--user": {true, secret}, "-b": {true, secret}, "--cookie": {true, secret}, "--oauth2-bearer": {true, secret},
+	"-n": {false, netrc}, "--netrc": {false, netrc},
+	"-o": {true, output}, "--output": {true, output},
+	"-g": {false, globOff}, "--globoff": {false, globOff},
+	"--url": {true, target},
+
+	"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-f": {}, "--fail": {}, "--fail-with-body": {}, "-k": {}, "--insecure": {},
+	"-L": {}, "--location": {}, "-i": {}, "--include": {}, "-v": {}, "--verbose": {}, "-N": {}, "--no-buffer": {}, "-#": {}, "--progress-bar": {},
+	"--compressed": {}, "--no-progress-meter": {}, "-4": {}, "--ipv4": {}, "-6": {}, "--ipv6": {}, "--http1.1": {}, "--http2": {},
+	"--retry-connrefused": {}, "--retry-all-errors": {},
+	"-m": {valued: true}, "--max-time": {valued: true}, "--connect-timeout": {valued: true}, "--retry": {valued: true}, "--retry-delay": {valued: true},
+	"--retry-max-time": {valued: true}, "-w": {valued: true}, "--write-out": {valued: true}, "-A": {valued: true}, "--user-agent": {valued: true},
+	"-e": {valued: true}, "--referer": {valued: true}, "--cacert": {valued: true}, "--cert": {valued: true}, "--key": {valued: true},
+	"-x": {valued: true}, "--proxy": {valued: true}, "--noproxy": {valued: true},
 }
 
-func firstWord(w string) string { return strings.TrimSpace(show(w)) }
-
-// habits are remarks about how a command is written, whatever becomes of it.
-func habits(c command) []Finding {
-	if strings.Contains(c.source, "docker exec -it") || strings.Contains(c.source, "docker exec -ti") {
-		return []Finding{c.finding("note", "docker-exec-it", "docker exec -it needs a terminal; leave out -it")}
-	}
-	return nil
-}
-
-func (c command) finding(level, code, text string) Finding {
-	return Finding{Level: level, Code: code, Line: c.line, Column: c.column, Text: text}
-}
-
-// valued are curl's options that take a value we need not understand.
-var valued = []string{"-H", "--header", "-o", "--output", "-w", "--write-out", "-m", "--max-time", "--connect-timeout", "--retry", "--retry-delay", "-A", "--user-agent", "--cacert", "--cert", "--key", "-x", "--proxy"}
-
-// secretive are options that carry credentials; a runbook should not, and the bot has its own.
-var secretive = []string{"-u", "--user", "--oauth2-bearer", "-b", "--cookie"}
-
-// readCurl reads a curl command line; ok is false for one that does more than one plain request.
-func readCurl(words []string) (r request, ok bool) {
+// readCurl reads a curl command line; why says what keeps it from being one plain request.
+func readCurl(words []string) (r request, why string) {
 	for i := 1; i < len(words); i++ {
-		name, value, has := strings.Cut(words[i], "=")
-		if !strings.HasPrefix(name, "--") {
-			name, value, has = words[i], "", false
+		used := 0
+		switch w := words[i]; {
+		case strings.HasPrefix(w, "--") && len(w) > 2:
+			used, why = r.long(w, words[i+1:])
+		case strings.HasPrefix(w, "-") && len(w) > 1 && w != "--":
+			used, why = r.short(w, words[i+1:])
+		case w != "--":
+			why = target(&r, w)
 		}
-		next := func() string {
-			if has {
-				return value
-			}
-			if i+1 < len(words) {
-				i++
-				return words[i]
-			}
-			return ""
+		if why != "" {
+			return r, why
 		}
-		switch {
-		case name == "-X" || name == "--request":
-			r.method = strings.ToUpper(next())
-		case strings.HasPrefix(name, "-X") && len(name) > 2:
-			r.method = strings.ToUpper(name[2:])
-		case slices.Contains([]string{"-d", "--data", "--data-raw", "--data-binary", "--json"}, name):
-			r.data, r.hasData = next(), true
-		case name == "--url":
-			r.setURL(next())
-		case slices.Contains(valued, name) || slices.Contains(secretive, name):
-			next()
-		case name == "-G" || name == "--get":
-			r.method = "GET"
-		case strings.HasPrefix(name, "-"):
-		default:
-			if r.url != nil {
-				return r, false
-			}
-			r.setURL(words[i])
-		}
+		i += used
 	}
-	if r.method == "" {
-		r.method = "GET"
-		if r.hasData {
-			r.method = "POST"
-		}
-	}
-	return r, r.url != nil
+	return r, r.complete()
 }
 
-func (r *request) setURL(raw string) {
+// long reads "--request POST" and "--request=POST".
+func (r *request) long(word string, rest []string) (used int, why string) {
+	name, value, has := strings.Cut(word, "=")
+	o, known := curlOptions[name]
+	if !known {
+		return 0, "the bot does not know curl's " + name
+	}
+	if o.valued && !has {
+		if len(rest) == 0 {
+			return 0, name + " has no value"
+		}
+		value, used = rest[0], 1
+	}
+	return used, o.apply(r, value)
+}
+
+// short reads "-X POST", "-XPOST", "-sf" and "-sXPOST".
+func (r *request) short(word string, rest []string) (used int, why string) {
+	for i, letter := range word[1:] {
+		name := "-" + string(letter)
+		o, known := curlOptions[name]
+		if !known {
+			return 0, "the bot does not know curl's " + name
+		}
+		if !o.valued {
+			if why := o.apply(r, ""); why != "" {
+				return 0, why
+			}
+			continue
+		}
+		if value := word[1+i+len(string(letter)):]; value != "" {
+			return 0, o.apply(r, value)
+		}
+		if len(rest) == 0 {
+			return 0, name + " has no value"
+		}
+		return 1, o.apply(r, rest[0])
+	}
+	return 0, ""
+}
+
+func (o option) apply(r *request, value string) string {
+	if o.mean == nil {
+		return ""
+	}
+	return o.mean(r, value)
+}
+
+func method(r *request, value string) string {
+	r.method = strings.ToUpper(value)
+	return ""
+}
+
+func head(r *request, _ string) string { return method(r, "HEAD") }
+
+func get(r *request, _ string) string {
+	r.toQuery = true
+	return ""
+}
+
+func rawData(r *request, value string) string {
+	r.data, r.hasData = append(r.data, value), true
+	return ""
+}
+
+func data(r *request, value string) string {
+	if value == "@-" {
+		return "its data comes from standard input"
+	}
+	return rawData(r, value)
+}
+
+func encodedData(r *request, value string) string {
+	name, text, ok := strings.Cut(value, "=")
+	if !ok || strings.Contains(name, "@") {
+		return "its data is encoded from a file or without a name"
+	}
+	return rawData(r, name+"="+url.QueryEscape(text))
+}
+
+func header(r *request, value string) string {
+	name, _, _ := strings.Cut(value, ":")
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "authorization", "cookie", "x-vault-token", "x-api-key":
+		r.secret = true
+	}
+	return ""
+}
+
+func secret(r *request, _ string) string {
+	r.secret = true
+	return ""
+}
+
+func netrc(r *request, _ string) string { return secret(r, "") }
+
+func output(_ *request, value string) string {
+	if value != "/dev/null" && value != "-" {
+		return "it writes a file"
+	}
+	return ""
+}
+
+func globOff(r *request, _ string) string {
+	r.glob = true
+	return ""
+}
+
+func target(r *request, raw string) string {
+	if r.url != nil {
+		return "it is more than one request"
+	}
 	if !strings.Contains(raw, "://") {
 		raw = "http://" + raw
 	}
-	if u, err := url.Parse(raw); err == nil && u.Host != "" {
-		r.url = u
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "its URL is not one of http or https"
 	}
+	if u.User != nil {
+		r.secret, u.User = true, nil
+	}
+	if u.Scheme == "https" && u.Port() == "" {
+		u.Host += ":443"
+	}
+	r.url = u
+	return ""
 }
 
-// route is one request of the Connect REST API that has an action. connector is the first group of path.
-type route struct {
-	method string
-	path   *regexp.Regexp
-	make   func(c command, r request, m []string) (action.Action, []Finding)
+// complete settles what depends on all options together.
+func (r *request) complete() (why string) {
+	if r.url == nil {
+		return "it has no URL"
+	}
+	if !r.glob && strings.ContainsAny(r.url.Path+r.url.RawQuery, "{}[]") {
+		return "curl would expand the brackets in its URL"
+	}
+	if r.toQuery && r.hasData {
+		r.url.RawQuery = strings.Trim(r.url.RawQuery+"&"+strings.Join(r.data, "&"), "&")
+		r.data, r.hasData = nil, false
+	}
+	switch {
+	case r.method == "" && r.hasData:
+		r.method = "POST"
+	case r.method == "":
+		r.method = "GET"
+	}
+	return ""
 }
 
-var routes = []route{
-	{"GET", regexp.MustCompile(`^/connectors/?$`), look("list")},
-	{"GET", regexp.MustCompile(`^/connectors/([^/]+)/(?:status|tasks)/?$`), look("status")},
-	{"GET", regexp.MustCompile(`^/connectors/([^/]+)/tasks/\d+/status/?$`), look("status")},
-	{"GET", regexp.MustCompile(`^/connectors/([^/]+)(?:/config)?/?$`), look("config")},
-	{"GET", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), look("offsets")},
-	{"POST", regexp.MustCompile(`^/connectors/([^/]+)/restart/?$`), restart},
-	{"POST", regexp.MustCompile(`^/connectors/([^/]+)/tasks/(\d+)/restart/?$`), restartTask},
-	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/pause/?$`), transition(connect.Paused)},
-	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/resume/?$`), transition(connect.Running)},
-	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/stop/?$`), transition(connect.Stopped)},
-	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/config/?$`), configure},
-	{"PATCH", regexp.MustCompile(`^/connectors/([^/]+)/config/?$`), configure},
-	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/?$`), manual("delete-as-reset", "deleting a connector does not reset its offsets and loses its configuration; stop it and change its offsets instead. It stays a manual step")},
-	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), manual("offsets-not-stopped", "offsets can be reset only while the connector is STOPPED; it stays a manual step")},
-	{"PATCH", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), manual("offsets-not-stopped", "offsets can be changed only while the connector is STOPPED; it stays a manual step")},
-	{"POST", regexp.MustCompile(`^/connectors/?$`), manual("unknown-command", "creating a connector stays a manual step")},
-}
+// body is what curl would send; several --data are joined.
+func (r *request) body() string { return strings.Join(r.data, "&") }
 
+// compileCurl compiles a request to a service that the bot knows. Each service is a table of routes.
 func compileCurl(c command) (action.Action, []Finding, bool) {
-	r, ok := readCurl(c.words)
-	if !ok {
-		return nil, []Finding{c.finding("warning", "unknown-command", "stays a manual step: it is not one plain request")}, false
+	r, why := readCurl(c.words)
+	if why != "" {
+		return nil, []Finding{c.unknown(why)}, false
 	}
-	for _, rt := range routes {
+	var findings []Finding
+	if r.secret {
+		findings = append(findings, c.finding("warning", "credentials", "credentials do not belong in a runbook; the bot uses its own, so leave them out"))
+	}
+	for _, rt := range connectRoutes {
 		if m := rt.path.FindStringSubmatch(r.url.EscapedPath()); m != nil && rt.method == r.method {
-			act, findings := rt.make(c, r, unescapeAll(m))
-			return act, findings, false
+			act, more := rt.make(c, r, unescapeAll(m))
+			return act, append(findings, more...), false
 		}
 	}
-	return nil, []Finding{c.finding("warning", "unknown-command", fmt.Sprintf("stays a manual step: %s %s is not a request of Kafka Connect that has an action", r.method, show(r.url.Path)))}, false
+	return nil, append(findings, c.unknown(fmt.Sprintf("%s %s is not a request of Kafka Connect that has an action", r.method, show(r.url.Path)))), false
 }
 
 func unescapeAll(m []string) []string {
@@ -169,68 +251,4 @@ func unescapeAll(m []string) []string {
 		}
 	}
 	return out
-}
-
-func look(what string) func(command, request, []string) (action.Action, []Finding) {
-	return func(c command, r request, m []string) (action.Action, []Finding) {
-		a := action.Look{What: what, Cluster: r.url.Host, Filter: c.filter}
-		if len(m) > 1 {
-			a.Connector = m[1]
-		}
-		return a, nil
-	}
-}
-
-// restart always restarts what failed: without includeTasks the worker would leave failed tasks failed (KIP-745).
-func restart(c command, r request, m []string) (action.Action, []Finding) {
-	a := action.RestartConnector{Cluster: r.url.Host, Connector: m[1], OnlyFailed: true}
-	if r.url.Query().Get("includeTasks") == "true" {
-		a.OnlyFailed = r.url.Query().Get("onlyFailed") == "true"
-		return a, nil
-	}
-	return a, []Finding{c.finding("warning", "bare-restart", "a bare /restart leaves failed tasks failed; the bot restarts them too. Write /restart?includeTasks=true&onlyFailed=true")}
-}
-
-func restartTask(_ command, r request, m []string) (action.Action, []Finding) {
-	n, err := strconv.Atoi(m[2])
-	if err != nil {
-		return nil, nil
-	}
-	return action.RestartConnector{Cluster: r.url.Host, Connector: m[1], Task: &n}, nil
-}
-
-func transition(to connect.State) func(command, request, []string) (action.Action, []Finding) {
-	return func(_ command, r request, m []string) (action.Action, []Finding) {
-		return action.Transition{Cluster: r.url.Host, Connector: m[1], To: to}, nil
-	}
-}
-
-// configure merges what the body names into the whole configuration. A body without connector.class would be refused by
-// the worker, and one with only a few options would erase the others.
-func configure(c command, r request, m []string) (action.Action, []Finding) {
-	if strings.HasPrefix(r.data, "@") {
-		return nil, []Finding{c.finding("warning", "unknown-command", "stays a manual step: the file "+r.data[1:]+" is not at hand; and PUT …/config wants the inner config object, not the create envelope")}
-	}
-	var body map[string]any
-	if err := json.Unmarshal([]byte(r.data), &body); err != nil {
-		return nil, []Finding{c.finding("warning", "bad-json", "stays a manual step: the body is not a JSON object")}
-	}
-	set := map[string]string{}
-	for k, v := range body {
-		if v == nil {
-			return nil, []Finding{c.finding("warning", "unknown-command", "stays a manual step: it removes the option "+k)}
-		}
-		set[k] = fmt.Sprint(v)
-	}
-	a := action.Configure{Cluster: r.url.Host, Connector: m[1], Set: set}
-	if r.method == "PUT" && set["connector.class"] == "" {
-		return a, []Finding{c.finding("warning", "partial-put", "PUT …/config replaces the whole configuration and is refused without connector.class; the bot reads, merges and writes it whole")}
-	}
-	return a, nil
-}
-
-func manual(code, text string) func(command, request, []string) (action.Action, []Finding) {
-	return func(c command, _ request, _ []string) (action.Action, []Finding) {
-		return nil, []Finding{c.finding("warning", code, text)}
-	}
 }

@@ -6,21 +6,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 )
 
-// part is one piece of a document in reading order: a heading, a code block, a list item or a paragraph.
+// part is one piece of a document in reading order: a heading, a code block, or a line of a list item or paragraph.
 type part struct {
-	kind  partKind
-	level int    // headings: 1 to 6
-	text  string // without markup; code as written
-	lang  string // code: the word after the fence
-	line  int    // from 1; code: the line of its first line of content
-	codes []string
-	label string // paragraphs and items: a bold label in front, such as "Symptom"
-	rest  string // what follows the label
+	kind    partKind
+	level   int    // headings: 1 to 6
+	text    string // without markup; code as written
+	lang    string // code: the word after the fence, lower case; "indented" without a fence
+	line    int    // from 1; code: the line of its first line of content
+	columns []int  // code: for each line, the column in bytes from 1 at which it starts in the file
+	codes   []string
+	label   string // prose: a bold label in front, such as "Symptom"
+	rest    string // what follows the label
 }
 
 type partKind int
@@ -32,10 +33,12 @@ const (
 	paragraph
 )
 
-// parts flattens Markdown. It never fails: CommonMark gives every text a meaning.
+// parts flattens Markdown. It never fails: CommonMark gives every text a meaning. Only blocks are parsed; spans and
+// labels are read from the lines, so that no line, however odd, takes more than linear time.
 func parts(src []byte) []part {
-	w := &walker{src: src, starts: lineStarts(src)}
-	root := goldmark.DefaultParser().Parse(text.NewReader(src))
+	w := &walker{src: shallow(src)}
+	w.starts = lineStarts(w.src)
+	root := parser.NewParser(parser.WithBlockParsers(parser.DefaultBlockParsers()...)).Parse(text.NewReader(w.src))
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) { // walk returns no error of its own
 		if !entering {
 			return ast.WalkContinue, nil
@@ -43,6 +46,23 @@ func parts(src []byte) []part {
 		return w.visit(n), nil
 	})
 	return w.parts
+}
+
+// deepest is how many bytes of quote marks, list marks and indentation a line may begin with. Real documents stay far
+// below; without a bound a line of a million ">" would be a million blocks.
+const deepest = 120
+
+// shallow cuts what is deeper, keeping every line where it is.
+func shallow(src []byte) []byte {
+	var out bytes.Buffer
+	for line := range bytes.Lines(src) {
+		prefix := len(line) - len(bytes.TrimLeft(line, " \t>-+*"))
+		if prefix > deepest && prefix < len(line) || prefix > 4*deepest {
+			line = slices.Concat(line[:deepest], line[prefix:])
+		}
+		out.Write(line)
+	}
+	return out.Bytes()
 }
 
 type walker struct {
@@ -54,15 +74,14 @@ type walker struct {
 func (w *walker) visit(n ast.Node) ast.WalkStatus {
 	switch x := n.(type) {
 	case *ast.Heading:
-		w.add(part{kind: heading, level: x.Level, text: w.plain(x), line: w.line(x)})
+		w.add(part{kind: heading, level: x.Level, text: unmark(strings.TrimSpace(w.lines(x))), line: w.line(x)})
 	case *ast.FencedCodeBlock:
-		w.add(part{kind: code, lang: strings.ToLower(string(x.Language(w.src))), text: w.lines(x), line: w.line(x)})
+		w.code(x, strings.ToLower(string(x.Language(w.src))))
 	case *ast.CodeBlock:
-		w.add(part{kind: code, lang: "indented", text: w.lines(x), line: w.line(x)})
+		w.code(x, "indented")
 	case *ast.Paragraph, *ast.TextBlock:
 		w.prose(n)
 	case *ast.HTMLBlock:
-		return ast.WalkSkipChildren
 	default:
 		return ast.WalkContinue
 	}
@@ -70,6 +89,16 @@ func (w *walker) visit(n ast.Node) ast.WalkStatus {
 }
 
 func (w *walker) add(p part) { w.parts = append(w.parts, p) }
+
+func (w *walker) code(n ast.Node, lang string) {
+	p := part{kind: code, lang: strings.Trim(lang, "{.}"), text: w.lines(n), line: w.line(n)}
+	lines := n.Lines()
+	for i := range lines.Len() {
+		start := lines.At(i).Start
+		p.columns = append(p.columns, start-w.starts[w.lineAt(start)-1]+1)
+	}
+	w.add(p)
+}
 
 // prose adds a paragraph, line by line: runbooks put labelled lines under one another without blank lines between.
 func (w *walker) prose(n ast.Node) {
@@ -85,16 +114,6 @@ func (w *walker) prose(n ast.Node) {
 		p.label, p.rest = labelled(raw)
 		w.add(p)
 	}
-}
-
-func (w *walker) plain(n ast.Node) string {
-	var b strings.Builder
-	lines := n.Lines()
-	for i := range lines.Len() {
-		seg := lines.At(i)
-		b.Write(seg.Value(w.src))
-	}
-	return unmark(strings.TrimSpace(b.String()))
 }
 
 func (w *walker) lines(n ast.Node) string {
@@ -135,7 +154,8 @@ func lineStarts(src []byte) []int {
 var (
 	span   = regexp.MustCompile("`([^`]+)`")
 	marks  = strings.NewReplacer("**", "", "__", "", "`", "")
-	label  = regexp.MustCompile(`^(?:\*\*|__)([^*_]{1,60}?)\s*:?(?:\*\*|__)\s*:?\s*(.*)$`)
+	label  = regexp.MustCompile(`^(?:\*\*|__)([^*_]{1,80}?)\s*:?(?:\*\*|__)\s*:?\s*(.*)$`)
+	cells  = regexp.MustCompile(`^\|\s*([^|]{1,80}?)\s*\|\s*([^|]+?)\s*\|`)
 	linked = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 )
 
@@ -151,10 +171,13 @@ func unmark(raw string) string {
 	return strings.TrimSpace(marks.Replace(linked.ReplaceAllString(raw, "$1")))
 }
 
+// labelled takes a line such as "**Severity**: critical" apart, or a row of a table with two columns.
 func labelled(raw string) (string, string) {
-	m := label.FindStringSubmatch(raw)
-	if m == nil {
-		return "", ""
+	if m := label.FindStringSubmatch(raw); m != nil {
+		return strings.TrimSpace(m[1]), strings.TrimSpace(m[2])
 	}
-	return strings.TrimSpace(m[1]), strings.TrimSpace(m[2])
+	if m := cells.FindStringSubmatch(raw); m != nil {
+		return strings.TrimSuffix(unmark(m[1]), ":"), m[2]
+	}
+	return "", ""
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -25,7 +27,7 @@ var (
 
 // Targets resolve what runbooks write to what is configured: "localhost:8083" → the name of a cluster.
 type Targets struct {
-	Clusters map[string]string // host:port, lower case → cluster name
+	Clusters map[string]string // host:port or URL → cluster name
 	Default  string            // the pipeline's own cluster
 }
 
@@ -33,10 +35,29 @@ func (t Targets) cluster(host string) (string, error) {
 	if host == "" {
 		return t.Default, nil
 	}
-	if name, ok := t.Clusters[strings.ToLower(host)]; ok {
-		return name, nil
+	for _, written := range slices.Sorted(maps.Keys(t.Clusters)) {
+		if address(written) == address(host) {
+			return t.Clusters[written], nil
+		}
 	}
-	return "", fmt.Errorf("%w: %s; set pipelines.<name>.connect.url or add it to pipelines.<name>.connect.aliases", ErrTarget, host)
+	return "", fmt.Errorf("%w: %s; set pipelines.<name>.connect.url or add it to pipelines.<name>.connect.aliases", ErrTarget, show(host))
+}
+
+// address is host:port of a URL or of what stands in one, in lower case.
+func address(text string) string {
+	text, port := strings.ToLower(text), ":80"
+	if scheme, rest, ok := strings.Cut(text, "://"); ok {
+		text = rest
+		if scheme == "https" {
+			port = ":443"
+		}
+	}
+	text, _, _ = strings.Cut(text, "/")
+	text = text[strings.LastIndex(text, "@")+1:]
+	if strings.LastIndex(text, ":") <= strings.LastIndex(text, "]") { // no port; the colons of IPv6 stand in brackets
+		return text + port
+	}
+	return text
 }
 
 // Plan fills the blanks of a section. option is 0 for a section without options. The same book, inputs and targets give
@@ -72,12 +93,14 @@ func (s Section) choose(option int) ([]Step, string, error) {
 		}
 		return s.Common, s.Title, nil
 	}
+	var numbers []string
 	for _, o := range s.Options {
 		if o.Number == option {
 			return o.Steps, s.Title + " — " + o.Title, nil
 		}
+		numbers = append(numbers, strconv.Itoa(o.Number))
 	}
-	return nil, "", fmt.Errorf("option %d: %w; it has 1 to %d", option, ErrNoOption, len(s.Options))
+	return nil, "", fmt.Errorf("option %d: %w; it has %s", option, ErrNoOption, strings.Join(numbers, ", "))
 }
 
 func (p *Plan) add(s Step) {
@@ -89,18 +112,32 @@ func (p *Plan) add(s Step) {
 	p.Risk = action.Max(p.Risk, risk)
 }
 
-// aim tells a wait what to wait for: the connectors that the steps before it restarted.
+// aim tells a wait what to wait for: the connectors that the steps before it set to run.
 func (p *Plan) aim() {
 	var touched []string
 	for i, s := range p.Steps {
 		switch a := s.Action.(type) {
 		case action.RestartConnector:
-			touched = append(touched, a.Connector)
+			touched = with(touched, a.Connector)
+		case action.Configure:
+			touched = with(touched, a.Connector)
+		case action.Transition:
+			touched = slices.DeleteFunc(touched, func(name string) bool { return name == a.Connector })
+			if a.To == connect.Running {
+				touched = append(touched, a.Connector)
+			}
 		case action.WaitHealthy:
 			a.Connectors = slices.Clone(touched)
 			p.Steps[i].Action = a
 		}
 	}
+}
+
+func with(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // fill puts inputs into the blanks of a step and resolves its target. Used inputs are noted in used.
@@ -115,7 +152,7 @@ func (s Step) fill(inputs map[string]string, t Targets, used map[string]string) 
 	put := func(text string) string {
 		return hidden.ReplaceAllStringFunc(text, func(m string) string { return used[hidden.FindStringSubmatch(m)[1]] })
 	}
-	s.Source, s.Manual = replaceShown(s.Source, s.Inputs, used), replaceShown(s.Manual, s.Inputs, used)
+	s.Title, s.Source, s.Manual = putShown(s.Title, used), putShown(s.Source, used), putShown(s.Manual, used)
 	if s.Action == nil {
 		return s, nil
 	}
@@ -124,11 +161,16 @@ func (s Step) fill(inputs map[string]string, t Targets, used map[string]string) 
 	return s, err
 }
 
-func replaceShown(text string, names []string, values map[string]string) string {
-	for _, name := range names {
-		text = strings.ReplaceAll(text, "<"+name+">", values[name])
-	}
-	return text
+var shownBlank = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9_.-]{0,40})>`)
+
+// putShown fills text for people, in one pass: what was typed into one blank cannot open another.
+func putShown(text string, values map[string]string) string {
+	return shownBlank.ReplaceAllStringFunc(text, func(m string) string {
+		if value, ok := values[m[1:len(m)-1]]; ok {
+			return value
+		}
+		return m
+	})
 }
 
 // checkInput: what people type becomes part of names and texts, so it may not be empty, endless or hold control characters.
@@ -150,30 +192,38 @@ func bind(a action.Action, put func(string) string, t Targets) (action.Action, e
 	switch x := a.(type) {
 	case action.Look:
 		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(x.Cluster)
+		x.Cluster, err = t.cluster(put(x.Cluster))
 		return x, err
 	case action.RestartConnector:
 		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(x.Cluster)
+		x.Cluster, err = t.cluster(put(x.Cluster))
 		return x, err
 	case action.Transition:
 		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(x.Cluster)
+		x.Cluster, err = t.cluster(put(x.Cluster))
 		return x, err
 	case action.Configure:
-		x.Connector = put(x.Connector)
-		set := map[string]string{}
-		for k, v := range x.Set {
-			set[put(k)] = put(v)
-		}
-		x.Set = set
-		x.Cluster, err = t.cluster(x.Cluster)
-		return x, err
+		return bindConfigure(x, put, t)
 	case action.WaitHealthy:
 		x.Cluster, err = t.cluster(x.Cluster)
 		return x, err
 	}
-	return a, nil
+	return nil, fmt.Errorf("binding %s: no rule", a.Kind()) // a new action without a row here must not run unresolved
+}
+
+func bindConfigure(x action.Configure, put func(string) string, t Targets) (action.Action, error) {
+	set := make(map[string]string, len(x.Set))
+	for k, v := range x.Set {
+		set[put(k)] = put(v)
+	}
+	unset := slices.Clone(x.Unset)
+	for i, k := range unset {
+		unset[i] = put(k)
+	}
+	x.Connector, x.Set, x.Unset = put(x.Connector), set, unset
+	var err error
+	x.Cluster, err = t.cluster(put(x.Cluster))
+	return x, err
 }
 
 // Resolve says which steps name a target that is not configured.
@@ -181,8 +231,8 @@ func (b *Book) Resolve(t Targets) []Finding {
 	var findings []Finding
 	for _, s := range b.Sections {
 		for _, step := range s.steps() {
-			if step.Action == nil {
-				continue
+			if step.Action == nil || len(inputsIn(host(step.Action))) > 0 {
+				continue // a host that somebody types is resolved when it is typed
 			}
 			if _, err := bind(step.Action, func(text string) string { return text }, t); err != nil {
 				f := Finding{Level: "error", Code: "unresolved-target", Line: step.Line, Column: 1, Text: err.Error()}
@@ -195,20 +245,36 @@ func (b *Book) Resolve(t Targets) []Finding {
 	return findings
 }
 
+// host is what the runbook writes for the cluster of an action: the middle of "connect/localhost:8083/sink".
+func host(a action.Action) string {
+	_, rest, _ := strings.Cut(a.Target(), "/")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
+
 // steps are all steps of a section, each once.
 func (s Section) steps() []Step {
 	all := slices.Concat(s.Probes, s.Common)
-	seen := map[int]bool{}
+	seen := map[place]bool{}
 	for _, o := range s.Options {
 		for _, step := range o.Steps {
-			if !seen[step.Line] {
-				seen[step.Line] = true
+			if !seen[step.place()] {
+				seen[step.place()] = true
 				all = append(all, step)
 			}
 		}
 	}
+	slices.SortStableFunc(all, func(a, b Step) int { return a.Line - b.Line })
 	return all
 }
+
+// place tells steps apart, also several on one line.
+type place struct {
+	line   int
+	source string
+}
+
+func (s Step) place() place { return place{s.Line, s.Source} }
 
 // Digest is the hex SHA-256 of the plan's canonical form: everything that decides what will run and what people read.
 func (p Plan) Digest() string {
@@ -259,9 +325,9 @@ func (s Step) Effect() string {
 		text = s.Action.Effect()
 	}
 	if s.Guard.Text != "" {
-		return s.Guard.Text + ": " + text
+		text = s.Guard.Text + ": " + text
 	}
-	return text
+	return show(text)
 }
 
 // RestartPlan is the plan of /cdc restart: the failed tasks of a connector, or one task.

@@ -1,6 +1,10 @@
 package runbook
 
-import "strings"
+import (
+	"strings"
+
+	"cdcbot/internal/action"
+)
 
 // Report is what `bot lint --json` prints for one file.
 type Report struct {
@@ -42,7 +46,7 @@ func (b *Book) Report(file string) Report {
 		if f.Level == "error" {
 			r.Errors = append(r.Errors, f)
 		}
-		if f.Code == "root-token" {
+		if f.Code == rootToken {
 			r.Notes++
 		}
 	}
@@ -51,8 +55,9 @@ func (b *Book) Report(file string) Report {
 		for _, p := range s.Symptoms {
 			rs.Symptoms = append(rs.Symptoms, p.Text)
 		}
+		in := s.alternatives()
 		for _, step := range s.steps() {
-			rs.Steps = append(rs.Steps, reportStep(s, step))
+			rs.Steps = append(rs.Steps, reportStep(step, in[step.place()]))
 			r.count(step)
 		}
 		r.Sections = append(r.Sections, rs)
@@ -72,25 +77,26 @@ func (r *Report) count(s Step) {
 	}
 }
 
-func reportStep(s Section, step Step) ReportStep {
-	out := ReportStep{Line: step.Line, Title: step.Title, Source: step.Source, Action: "manual", Risk: "change", Guard: step.Guard.Text, Inputs: step.Inputs, Effect: step.Effect()}
+func reportStep(step Step, alternative int) ReportStep {
+	out := ReportStep{Line: step.Line, Title: step.Title, Source: step.Source, Action: "manual", Risk: string(action.Change), Guard: step.Guard.Text, Alternative: alternative, Inputs: []string{}, Effect: step.Effect()}
+	out.Inputs = append(out.Inputs, step.Inputs...)
 	if step.Action != nil {
 		out.Action, out.Risk = step.Action.Kind(), string(step.Action.Risk())
 	}
-	if out.Inputs == nil {
-		out.Inputs = []string{}
-	}
-	in := 0
+	return out
+}
+
+// alternatives gives the steps that belong to one option only its number.
+func (s Section) alternatives() map[place]int {
+	in := map[place]int{}
 	for _, o := range s.Options {
-		for _, other := range o.Steps {
-			if other.Line == step.Line {
-				in++
-				out.Alternative = o.Number
+		for _, step := range o.Steps {
+			if _, seen := in[step.place()]; seen {
+				in[step.place()] = 0
+				continue
 			}
+			in[step.place()] = o.Number
 		}
 	}
-	if in != 1 {
-		out.Alternative = 0
-	}
-	return out
+	return in
 }

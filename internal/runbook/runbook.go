@@ -53,10 +53,11 @@ type Section struct {
 	Kind     SectionKind
 	Line     int
 	Symptoms []Pattern
-	Probes   []Step   // read-only steps under Diagnosis
-	Common   []Step   // solution steps that every option shares are already in each option's Steps; Common is set when there are no options
-	Options  []Option // alternatives; empty when there is only one way
-	Text     []string // prose and list items, for display
+	Probes   []Step        // read-only steps under Diagnosis
+	Common   []Step        // solution steps that every option shares are already in each option's Steps; Common is set when there are no options
+	Options  []Option      // alternatives; empty when there is only one way
+	Text     []string      // prose and list items, for display
+	After    time.Duration // escalation: how long to wait for a recovery; 0 when the book does not say
 }
 
 // Option is one of several ways to solve a cause; each is a button.
@@ -97,11 +98,11 @@ type Guard struct {
 
 // Finding is one remark of lint. Column counts bytes from 1.
 type Finding struct {
-	Level  string // "error", "warning" or "note"
-	Code   string // stable, such as "unknown-command"
-	Line   int
-	Column int
-	Text   string // what is wrong and how to mend it
+	Level  string `json:"level"` // "error", "warning" or "note"
+	Code   string `json:"code"`  // stable, such as "unknown-command"
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"` // what is wrong and how to mend it
 }
 
 // Plan is what people approve: a section (and option) with all blanks filled. Only Book.Plan makes one.

@@ -4,83 +4,40 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"mvdan.cc/sh/v3/syntax"
 
 	"cdcbot/internal/action"
+	"cdcbot/internal/connect"
 )
 
-// command is one shell statement taken apart, never run. Words are literal; a word that the shell would compute makes
-// the command opaque.
-type command struct {
-	words  []string
-	filter string // the jq program behind a pipe
-	opaque string // why it cannot be compiled, "" when it can
-	source string // one line, as written
-	line   int
-	column int
-	inputs []string
-}
-
-// placeholder matches <lease_id>; a shell would see redirections. Two opening brackets are a here-document.
-var placeholder = regexp.MustCompile(`(^|[^<])<([A-Za-z][A-Za-z0-9_ .-]{0,40})>`)
-
-// stand-ins for placeholders that a shell parser takes as parts of words.
-const (
-	openMark  = "\u2039" // ‹
-	closeMark = "\u203a" // ›
-)
-
-func hide(text string) string {
-	for range 2 { // two placeholders may share the byte between them
-		text = placeholder.ReplaceAllStringFunc(text, func(m string) string {
-			g := placeholder.FindStringSubmatch(m)
-			return g[1] + openMark + strings.ReplaceAll(g[2], " ", "_") + closeMark
-		})
-	}
-	return text
-}
-
-var hidden = regexp.MustCompile(openMark + "([^" + closeMark + "]+)" + closeMark)
-
-func inputsIn(text string) []string {
-	var names []string
-	for _, m := range hidden.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(names, m[1]) {
-			names = append(names, m[1])
-		}
-	}
-	return names
-}
-
-// collector turns the blocks of one section into steps, options and alternatives.
+// collector reads the code blocks of one section into groups of steps: a comment and the commands under it. How groups
+// make alternatives is decided at the end (options.go). The zero value is ready.
 type collector struct {
-	before  []Step   // before the first option
-	options []Option // alternatives
-	after   []Step   // common to all options
-	current int      // index of the option being read; -1 none
-	inside  bool     // an option is being read
+	groups []group
+	notes  []string // comments that are neither titles nor instructions
+
+	lead    string // what the prose above the block says it does
+	title   string // a comment that waits for its command
+	titled  int    // line of that comment
 	guard   Guard
-	title   string
 	phase   Phase
-	or      bool
 	pending string // a "Wait for" comment whose sleep has not come
-	line    int    // of that comment
-	started bool
+	since   int    // line of that comment
+	end     int    // line of the last statement's end
 }
 
 // block reads one code block.
 func (c *collector) block(p part) []Finding {
-	if !c.started {
-		c.started, c.current, c.phase = true, -1, Act
+	c.begin(group{})
+	if !parsable(p.text) {
+		return c.whole(p, p.text, "too-large", "this block is too large or too deeply nested to be read as shell; it becomes one manual step. Split it")
 	}
-	src := hide(prompts.ReplaceAllString(p.text, ""))
+	src := hide(session(p.text))
 	file, err := syntax.NewParser(syntax.KeepComments(true), syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(src), "")
 	if err != nil {
-		return c.unparsed(p, src, err)
+		return c.whole(p, src, "not-shell", fmt.Sprintf("this block is not shell that can be read (%v); it becomes one manual step", err))
 	}
 	var findings []Finding
 	for _, s := range file.Stmts {
@@ -94,22 +51,95 @@ func (c *collector) block(p part) []Finding {
 	for _, comment := range file.Last {
 		c.comment(comment, p)
 	}
-	c.flush()
+	c.settle()
+	c.lead = ""
 	return findings
 }
 
-// prompts are the "$ " that documents put in front of commands.
-var prompts = regexp.MustCompile(`(?m)^\s*\$\s+`)
-
-func (c *collector) unparsed(p part, src string, err error) []Finding {
-	text := strings.TrimSpace(show(src))
-	c.add(Step{Title: firstLine(text), Line: p.line, Source: text, Phase: c.phase, Manual: "Do this yourself, then press Done: " + text, Inputs: inputsIn(src)})
-	return []Finding{{Level: "warning", Code: "not-shell", Line: p.line, Column: 1, Text: fmt.Sprintf("this block is not shell that can be read (%v); it becomes one manual step", err)}}
+// begin starts a group.
+func (c *collector) begin(g group) {
+	c.guard, c.phase, c.end = Guard{}, Act, 0
+	c.groups = append(c.groups, g)
 }
 
-// show brings the placeholders back for people.
-func show(text string) string {
-	return hidden.ReplaceAllString(text, "<$1>")
+func (c *collector) add(s Step) {
+	if len(c.groups) == 0 {
+		c.begin(group{})
+	}
+	s.Guard = c.guard
+	g := &c.groups[len(c.groups)-1]
+	g.steps = append(g.steps, s)
+}
+
+// all are the steps in the order of the text.
+func (c *collector) all() []Step {
+	var steps []Step
+	for _, g := range c.groups {
+		steps = append(steps, g.steps...)
+	}
+	return steps
+}
+
+// settle ends what a comment began and no command followed.
+func (c *collector) settle() {
+	c.loose()
+	c.flush()
+}
+
+var prompt = regexp.MustCompile(`^[ \t]*\$[ \t]+`)
+
+// session keeps what was typed of a copied terminal session: where lines have a prompt, the others are output. Lines and
+// columns stay where they are.
+func session(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	if !slices.ContainsFunc(lines, prompt.MatchString) {
+		return text
+	}
+	going := false // the line before ends with a backslash
+	for i, line := range lines {
+		mark := prompt.FindString(line)
+		comment := strings.HasPrefix(strings.TrimSpace(line), "#")
+		switch {
+		case mark != "":
+			lines[i] = strings.Repeat(" ", len(mark)) + line[len(mark):]
+		case !going && !comment:
+			lines[i] = "\n"
+			continue
+		}
+		going = strings.HasSuffix(strings.TrimRight(line, "\r\n"), `\`)
+	}
+	return strings.Join(lines, "")
+}
+
+// whole makes one manual step of a block.
+func (c *collector) whole(p part, src, code, text string) []Finding {
+	source := strings.TrimSpace(show(src))
+	c.add(Step{Title: c.heading(source), Line: p.line, Source: source, Phase: c.phase, Manual: yourself(source), Inputs: inputsIn(src)})
+	return []Finding{{Level: "warning", Code: code, Line: p.line, Column: 1, Text: text}}
+}
+
+// query makes one manual step of statements in a query language.
+func (c *collector) query(p part) {
+	c.begin(group{})
+	source := strings.TrimSpace(p.text)
+	if source != "" {
+		c.add(Step{Title: c.heading(source), Line: p.line, Source: source, Phase: Act, Manual: yourself(source), Inputs: inputsIn(hide(source))})
+	}
+}
+
+func yourself(source string) string { return "Do this yourself, then press Done: " + source }
+
+// heading takes what stands above a command as its title: the comment, else the prose, else the command itself.
+func (c *collector) heading(source string) string {
+	title := c.title
+	if title == "" {
+		title = c.lead
+	}
+	c.title, c.lead = "", ""
+	if title == "" {
+		title = source
+	}
+	return firstLine(title)
 }
 
 func firstLine(text string) string {
@@ -122,65 +152,66 @@ func firstLine(text string) string {
 }
 
 var (
-	ifDown   = regexp.MustCompile(`(?i)^if (the )?(.+?) (?:is|are) (?:down|unavailable|not running|not reachable|unreachable|stopped|unhealthy)\b`)
-	optionN  = regexp.MustCompile(`(?i)^option (\d+)\s*[:.)-]?\s*(.*)$`)
-	waitFor  = regexp.MustCompile(`(?i)^(?:then )?wait (?:for|until)\b`)
-	byHand   = regexp.MustCompile(`(?i)^(fix|investigate|review|decide|contact|ask|coordinate|identify|correct)\b`)
-	noteWord = regexp.MustCompile(`(?i)^(note|warning|caution|important|expected|example|output)\b`)
+	ifDown   = regexp.MustCompile(`(?i)^if (?:the )?(.+?) (?:is|are|has|have) (?:been )?(?:down|unavailable|not running|not reachable|not responding|unreachable|stopped|unhealthy|crashed|offline|dead)\b`)
+	waitFor  = regexp.MustCompile(`(?i)^(?:then )?(?:wait|allow)\b`)
+	verify   = regexp.MustCompile(`(?i)^(?:then )?(?:verify|confirm|check that|make sure)\b`)
+	byHand   = regexp.MustCompile(`(?i)^(fix|investigate|review|decide|contact|ask|coordinate|identify|correct|notify|page)\b`)
+	noteWord = regexp.MustCompile(`(?i)^(note|warning|caution|important|expected|example|output|tip|todo)\b`)
 )
 
 // comment lets a comment steer what follows it (docs/runbook-format.md).
 func (c *collector) comment(comment syntax.Comment, p part) {
-	text := show(strings.TrimSpace(strings.TrimLeft(comment.Text, "#")))
-	if text == "" {
-		return
-	}
+	text := show(strings.TrimSpace(strings.TrimLeft(comment.Text, "#!")))
 	line := p.line + int(comment.Pos().Line()) - 1
-	if c.title != "" {
-		c.loose(line - 1)
+	switch {
+	case text == "":
+	case c.continues(text, line):
+		c.title, c.titled = c.title+" "+text, line
+	case noteWord.MatchString(text):
+		c.notes = append(c.notes, text)
+	default:
+		c.settle()
+		c.start(text, line)
 	}
-	c.flush()
-	if m := optionN.FindStringSubmatch(text); m != nil {
-		c.option(m)
+}
+
+// continues reports whether a comment goes on with the sentence of the line above it.
+func (c *collector) continues(text string, line int) bool {
+	return c.title != "" && line == c.titled+1 && text[0] >= 'a' && text[0] <= 'z' && !orElse.MatchString(text) && !waitFor.MatchString(text)
+}
+
+// start begins the group of a comment.
+func (c *collector) start(text string, line int) {
+	if g, ok := optionGroup(text); ok {
+		c.begin(g)
+		c.title, c.titled = g.title, line
 		return
 	}
-	if c.inside && len(c.options[c.current].Steps) > 0 {
-		c.inside = false
+	c.begin(group{title: orElse.ReplaceAllString(text, ""), or: orElse.MatchString(text)})
+	if m := ifDown.FindStringSubmatch(text); m != nil {
+		c.guard = Guard{Text: text, Target: system(m[1])}
 	}
-	c.guard, c.or = Guard{}, false
-	switch {
-	case ifDown.MatchString(text):
-		m := ifDown.FindStringSubmatch(text)
-		c.guard, c.title = Guard{Text: text, Target: system(m[2])}, text
-	case waitFor.MatchString(text):
-		c.pending, c.line = text, line
-	case strings.HasPrefix(strings.ToLower(text), "or "):
-		c.or, c.title = true, text
-	case strings.HasPrefix(strings.ToLower(text), "verify"):
-		c.phase, c.title = Verify, text
-	case noteWord.MatchString(text):
-	default:
-		c.title = text
+	if verify.MatchString(text) {
+		c.phase = Verify
 	}
+	if waitFor.MatchString(text) {
+		c.pending, c.since = text, line
+		return
+	}
+	c.title, c.titled = text, line
 }
 
-// option begins alternative N.
-func (c *collector) option(m []string) {
-	n, _ := strconv.Atoi(m[1]) // digits by the pattern
-	title := m[2]
-	if title == "" {
-		title = "Option " + m[1]
-	}
-	c.options = append(c.options, Option{Number: n, Title: title})
-	c.current, c.inside, c.title, c.guard = len(c.options)-1, true, title, Guard{}
-}
-
-// loose handles a comment that no command followed: work for a person, when it reads like that.
-func (c *collector) loose(line int) {
-	if byHand.MatchString(c.title) {
-		c.add(Step{Title: c.title, Line: line, Source: "# " + c.title, Phase: c.phase, Manual: c.title})
-	}
+// loose handles a comment that no command followed: work for a person when it reads like that, otherwise a remark.
+func (c *collector) loose() {
+	title := c.title
 	c.title = ""
+	switch {
+	case title == "" || len(c.groups) > 0 && c.groups[len(c.groups)-1].option > 0:
+	case byHand.MatchString(title):
+		c.add(Step{Title: title, Line: c.titled, Source: "# " + title, Phase: c.phase, Manual: title})
+	default:
+		c.notes = append(c.notes, title)
+	}
 }
 
 // flush turns a waiting "Wait for" comment without a sleep into its step.
@@ -188,8 +219,9 @@ func (c *collector) flush() {
 	if c.pending == "" {
 		return
 	}
-	c.add(wait(c.pending, 0, "# "+c.pending, c.line))
+	pending := c.pending
 	c.pending = ""
+	c.add(wait(pending, 0, "# "+pending, c.since))
 }
 
 // systems maps the words of runbooks to the names of probes.
@@ -207,200 +239,64 @@ func system(words string) string {
 	return strings.ReplaceAll(lower, " ", "-")
 }
 
-func (c *collector) add(s Step) {
-	if s.Guard.Text == "" {
-		s.Guard = c.guard
-	}
-	switch {
-	case c.inside:
-		c.options[c.current].Steps = append(c.options[c.current].Steps, s)
-	case len(c.options) > 0:
-		c.after = append(c.after, s)
-	case c.or && len(c.before) > 0:
-		c.alternative(s)
-	default:
-		c.before = append(c.before, s)
-	}
-}
-
-// alternative makes two options of the last step and the one that may stand for it.
-func (c *collector) alternative(s Step) {
-	last := c.before[len(c.before)-1]
-	c.before = c.before[:len(c.before)-1]
-	c.options = []Option{{Number: 1, Title: last.Title, Steps: []Step{last}}, {Number: 2, Title: s.Title, Steps: []Step{s}}}
-	c.current, c.inside, c.or = 1, false, false
-}
-
-func (c *collector) all() []Step {
-	steps := slices.Clone(c.before)
-	for _, o := range c.options {
-		steps = append(steps, o.Steps...)
-	}
-	return append(steps, c.after...)
-}
-
-// result gives the steps of a section without options, or its options with what is common to all baked in.
-func (c *collector) result() ([]Step, []Option) {
-	if len(c.options) == 0 {
-		return c.before, nil
-	}
-	options := make([]Option, len(c.options))
-	for i, o := range c.options {
-		options[i] = Option{Number: o.Number, Title: o.Title, Steps: slices.Concat(c.before, o.Steps, c.after)}
-	}
-	return nil, options
-}
-
 // statement compiles one statement to a step.
 func (c *collector) statement(s *syntax.Stmt, src string, p part) []Finding {
-	cmd := take(s, src, p.line)
-	if n, ok := sleeping(cmd); ok {
+	cmd := take(s, src, p)
+	if c.end > 0 && cmd.line > c.end+1 {
+		c.guard = Guard{} // a blank line ends what "if … is down" is said of
+	}
+	c.end = p.line + int(s.End().Line()) - 1
+	if d, ok := sleeping(cmd); ok {
 		title := c.pending
 		if title == "" {
 			title = c.title
 		}
 		c.pending, c.title = "", ""
-		c.add(wait(title, n, show(cmd.source), cmd.line))
-		return []Finding{{Level: "note", Code: "fixed-sleep", Line: cmd.line, Column: cmd.column, Text: "a fixed sleep is too long or too short; the bot waits until what was restarted is healthy, and takes the number as what is usual"}}
+		c.add(wait(title, d, show(cmd.source), cmd.line))
+		return []Finding{cmd.finding("note", "fixed-sleep", "a fixed sleep is too long or too short; the bot waits until what was restarted is healthy, and takes the number as what is usual")}
 	}
-	c.flush()
-	step := Step{Title: c.title, Line: cmd.line, Source: show(cmd.source), Phase: c.phase, Inputs: cmd.inputs}
-	c.title = ""
 	act, findings, note := compile(cmd)
 	if note {
+		c.title = ""
 		return findings
 	}
-	step.Action = act
+	c.awaited(act)
+	step := Step{Line: cmd.line, Source: show(cmd.source), Phase: c.phase, Inputs: cmd.inputs, Action: act}
+	step.Title = c.heading(step.Source)
 	if act == nil {
-		step.Manual = "Do this yourself, then press Done: " + step.Source
-	}
-	if step.Title == "" {
-		step.Title = firstLine(step.Source)
+		step.Manual = yourself(step.Source)
+		findings = c.stopped(cmd, findings)
+	} else if act.Risk() != action.Read {
+		step.Phase = Act // a change proves nothing
 	}
 	c.add(step)
 	return findings
 }
 
-// take flattens a statement to words. Pipes into jq are understood; anything else that the shell would do makes it opaque.
-func take(s *syntax.Stmt, src string, base int) command {
-	begin, end := int(s.Pos().Offset()), int(s.End().Offset())
-	raw := src[min(begin, len(src)):min(end, len(src))]
-	cmd := command{source: oneLine(raw), line: base + int(s.Pos().Line()) - 1, column: int(s.Pos().Col()), inputs: inputsIn(raw)}
-	node := s.Cmd
-	if pipe, ok := node.(*syntax.BinaryCmd); ok && pipe.Op == syntax.Pipe {
-		right, why := literal(pipe.Y)
-		if why != "" || len(right) < 2 || right[0] != "jq" {
-			cmd.opaque = "it pipes into something else than jq"
-			return cmd
-		}
-		cmd.filter, node = right[len(right)-1], pipe.X.Cmd
-		if len(pipe.X.Redirs) > 0 {
-			cmd.opaque = "it redirects"
-			return cmd
-		}
+// awaited decides what "Wait for …" above a command means: with a time, or above a change, it is a wait of its own;
+// above a look it is what the look is for.
+func (c *collector) awaited(act action.Action) {
+	if c.pending == "" {
+		return
 	}
-	cmd.words, cmd.opaque = literal(&syntax.Stmt{Cmd: node, Redirs: s.Redirs, Background: s.Background, Negated: s.Negated})
-	return cmd
+	if usually.MatchString(c.pending) || act != nil && act.Risk() != action.Read {
+		c.flush()
+		return
+	}
+	c.title, c.pending, c.phase = c.pending, "", Verify
 }
 
-var continued = regexp.MustCompile(`\\\n\s*`)
-
-func oneLine(raw string) string { return strings.TrimSpace(continued.ReplaceAllString(raw, " ")) }
-
-// literal gives the words of a simple command, or why it is not one.
-func literal(s *syntax.Stmt) ([]string, string) {
-	call, ok := s.Cmd.(*syntax.CallExpr)
-	switch {
-	case !ok || len(call.Args) == 0:
-		return nil, "it is more than one simple command"
-	case len(call.Assigns) > 0:
-		return nil, "it sets variables"
-	case len(s.Redirs) > 0:
-		return nil, "it redirects"
-	case s.Background || s.Negated:
-		return nil, "it runs in the background or is negated"
-	}
-	words := make([]string, len(call.Args))
-	for i, arg := range call.Args {
-		text, ok := constant(arg.Parts)
-		if !ok {
-			return nil, "the shell would compute a part of it"
+// stopped takes back the complaint about changed offsets where the section has stopped the connector before.
+func (c *collector) stopped(cmd command, findings []Finding) []Finding {
+	for i, f := range findings {
+		if f.Code != offsetsCode {
+			continue
 		}
-		words[i] = text
-	}
-	return words, ""
-}
-
-func constant(parts []syntax.WordPart) (string, bool) {
-	var b strings.Builder
-	for _, p := range parts {
-		switch x := p.(type) {
-		case *syntax.Lit:
-			b.WriteString(unescape(x.Value))
-		case *syntax.SglQuoted:
-			if x.Dollar {
-				return "", false
+		for _, s := range c.all() {
+			if t, ok := s.Action.(action.Transition); ok && t.To == connect.Stopped && strings.Contains(show(cmd.source), "/"+show(t.Connector)+"/") {
+				findings[i] = cmd.unknown("changing offsets is done by a person")
 			}
-			b.WriteString(x.Value)
-		case *syntax.DblQuoted:
-			text, ok := constant(x.Parts)
-			if !ok || x.Dollar {
-				return "", false
-			}
-			b.WriteString(text)
-		default:
-			return "", false
 		}
 	}
-	return b.String(), true
-}
-
-var escaped = regexp.MustCompile(`(?s)\\(.)`)
-
-func unescape(s string) string {
-	return escaped.ReplaceAllStringFunc(s, func(m string) string {
-		if m[1:] == "\n" {
-			return ""
-		}
-		return m[1:]
-	})
-}
-
-func sleeping(c command) (time.Duration, bool) {
-	if len(c.words) != 2 || c.words[0] != "sleep" {
-		return 0, false
-	}
-	text := c.words[1]
-	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		text += "s"
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil && d >= 0
-}
-
-var usually = regexp.MustCompile(`\((\d+)(?:\s*[-–]\s*(\d+))?\s*(s|sec|second|m|min|minute)s?\)`)
-
-// wait makes the step that waits until what was touched before is healthy. The number is what is usual; the limit is
-// four times its upper bound, at least two minutes.
-func wait(title string, sleep time.Duration, source string, line int) Step {
-	limit, expect := 4*sleep, ""
-	if sleep > 0 {
-		expect = sleep.String()
-	}
-	if m := usually.FindStringSubmatch(title); m != nil {
-		upper := m[1]
-		if m[2] != "" {
-			upper = m[2]
-		}
-		n, _ := strconv.Atoi(upper) // digits by the pattern
-		unit := time.Second
-		if strings.HasPrefix(m[3], "m") {
-			unit = time.Minute
-		}
-		limit, expect = 4*time.Duration(n)*unit, strings.Trim(m[0], "()")
-	}
-	if title == "" {
-		title = "Wait until healthy"
-	}
-	return Step{Title: title, Line: line, Source: source, Phase: Wait, Action: action.WaitHealthy{Expect: expect, Limit: max(min(limit, 30*time.Minute), 2*time.Minute)}}
+	return findings
 }
