@@ -113,6 +113,33 @@ func TestManyAskAtOnce(t *testing.T) {
 	})
 }
 
+// Different plans asked for at once are different requests, each with its own number.
+func TestManyPlansAtOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, client redis.UniversalClient) {
+		c := newClock()
+		replicas := []*Store{newStore(client, c), newStore(client, c)}
+		var group sync.WaitGroup
+		const plans = 40
+		for n := range plans {
+			group.Go(func() {
+				ask := request("U1", 1)
+				ask.Digest = fmt.Sprint("digest", n)
+				r, err := replicas[n%2].Ask(context.Background(), ask)
+				if err != nil {
+					t.Error(err)
+				} else if got, err := replicas[0].Get(context.Background(), r.ID); err != nil || got.Digest != ask.Digest {
+					t.Errorf("%s is for %s, asked for %s (%v)", r.ID, got.Digest, ask.Digest, err)
+				}
+			})
+		}
+		group.Wait()
+		list := must[[]Request](t)(replicas[0].ForIncident(t.Context(), "INC-1"))
+		if len(list) != plans || list[plans-1].ID != fmt.Sprint("REQ-", plans) {
+			t.Errorf("%d requests, want %d", len(list), plans)
+		}
+	})
+}
+
 // Approve and Reject, Approve and Expire, Claim and Void: of two that exclude each other one happens.
 func TestRaces(t *testing.T) {
 	onEach(t, func(t *testing.T, client redis.UniversalClient) {

@@ -201,6 +201,22 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
+// An approval that is void does not make room for what waits: the next request for the same plan is its own.
+func TestVoidingAnApprovalLeavesTheNextRequestAlone(t *testing.T) {
+	client, _ := mini(t)
+	s := newStore(client, newClock())
+	must[Request](t)(s.Ask(t.Context(), request("U1", 1)))
+	must[Request](t)(s.answer(t.Context(), "REQ-1", "U2", Approve, digest))
+	must[Request](t)(s.Ask(t.Context(), request("U1", 1)))
+	must[Request](t)(s.Void(t.Context(), "REQ-1", "the book was edited"))
+	if r, err := s.Ask(t.Context(), request("U3", 1)); !errors.Is(err, ErrDuplicate) || r.ID != "REQ-2" {
+		t.Errorf("%s %v, want REQ-2 and ErrDuplicate", r.ID, err)
+	}
+	if pending := must[[]Request](t)(s.Pending(t.Context())); len(pending) != 1 || pending[0].ID != "REQ-2" {
+		t.Errorf("pending %+v, want REQ-2", pending)
+	}
+}
+
 func TestPendingIsInOrderOfExpiry(t *testing.T) {
 	client, _ := mini(t)
 	c := newClock()
