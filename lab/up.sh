@@ -84,7 +84,7 @@ init_postgres() {
 start_redis() {
   mkdir -p "$RUN/redis"
   spawn redis redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$RUN/redis" --daemonize no \
-    --appendonly yes --appendfsync everysec --save "" --maxmemory-policy noeviction
+    --appendonly yes --appendfsync always --save "" --maxmemory-policy noeviction
   ready redis 20 redis_answers
 }
 

@@ -123,7 +123,7 @@ func (a *App) wire(books library) error {
 	routing := newRouting(c)
 	a.watcher = a.watch(books, clusters)
 	labels := alert.LabelNames(c.Alerts.Labels)
-	webhook := &alert.Handler{Sink: a.flow, Token: c.Alerts.Token, Username: c.Alerts.Username, Password: c.Alerts.Password, Labels: labels, Now: time.Now, Log: a.log.Named("webhook")}
+	webhook := &alert.Handler{Sink: a.flow, Token: c.Alerts.Token, Username: c.Alerts.Username, Password: c.Alerts.Password, Labels: labels, Now: time.Now, Log: a.log.Named("webhook"), Metrics: alert.NewMetrics(a.metrics)}
 	a.handler = routes(webhook, a.ready, a.metrics)
 	a.flow.Route = routing.pipeline
 	return nil
@@ -160,6 +160,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Quiet:     c.Incident.QuietPeriod,
 		Settle:    c.Execution.Settle,
 		Verify:    c.Execution.Verify,
+		Again:     lookAgainEvery,
 		Painter:   remediation.NewPainter(room),
 	}
 	groups := []string{}
@@ -199,6 +200,9 @@ func (a *App) Addr() string { return a.listener.Addr().String() }
 
 // Flow is the corridor, for tests and the demo.
 func (a *App) Flow() *remediation.Flow { return a.flow }
+
+// lookAgainEvery is how old the diagnosis of an open incident may grow.
+const lookAgainEvery = 15 * time.Second
 
 // reconcileEvery is how often what a crash left behind is looked for.
 const reconcileEvery = 5 * time.Second

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -85,6 +86,7 @@ type Flow struct {
 	Settle  time.Duration // how long RUNNING must hold
 	Verify  time.Duration // how long verification may take
 	Poll    time.Duration // between looks while verifying; default 1 s
+	Again   time.Duration // how old a diagnosis of an open incident may grow before the bot looks again by itself; 0 never
 
 	Painter *Painter
 }
@@ -123,7 +125,7 @@ func (j Job) ID() string {
 func (f *Flow) Work(ctx context.Context, j Job) error {
 	switch j.Kind {
 	case Investigate:
-		return f.investigate(ctx, j.Incident)
+		return f.investigate(ctx, j.Incident, strings.HasPrefix(j.Attempt, unasked))
 	case Execute:
 		return f.execute(ctx, j.Incident, j.Run)
 	case Expire:

@@ -27,8 +27,12 @@ func (f *Flow) Diagnose(ctx context.Context, id string, by Person) error {
 	return f.Queue.Enqueue(ctx, Job{Kind: Investigate, Incident: id, Attempt: by.ID + stamp(f.Now())}, f.Now())
 }
 
-// investigate is stages 3 and 4: it gathers evidence, diagnoses, and shows what can be pressed.
-func (f *Flow) investigate(ctx context.Context, id string) error {
+// unasked marks jobs in which the bot looks again by itself: what has not changed is not told again.
+const unasked = "again:"
+
+// investigate is stages 3 and 4: it gathers evidence, diagnoses, and shows what can be pressed. When quiet, a diagnosis
+// that says the same as before is kept and not told.
+func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 	inc, err := f.Incidents.Get(ctx, id)
 	if err != nil {
 		return err
@@ -42,6 +46,9 @@ func (f *Flow) investigate(ctx context.Context, id string) error {
 		if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
 			return err
 		}
+	}
+	if quiet && before != nil && before.Headline == d.Headline {
+		return nil
 	}
 	if err := f.record(ctx, id, timeline.DiagnosisMade, timeline.Bot, "", told(before, d), summary(d)); err != nil {
 		return err

@@ -67,7 +67,11 @@ func (f *Flow) tell(ctx context.Context, inc incident.Incident, a alert.Alert, o
 	who := timeline.Actor{Kind: a.Source, Name: a.Source}
 	mark := a.Source + ":" + a.Fingerprint + ":" + a.StartsAt.UTC().Format(time.RFC3339Nano)
 	if a.Status == alert.Resolved {
-		return f.record(ctx, inc.ID, timeline.AlertResolved, who, "resolved:"+mark, about(a)+" is resolved", facts(a))
+		if err := f.record(ctx, inc.ID, timeline.AlertResolved, who, "resolved:"+mark, about(a)+" is resolved", facts(a)); err != nil || outcome != incident.ResolvedAll {
+			return err
+		}
+		text := fmt.Sprintf("%s: all alerts are resolved; the quiet period runs", inc.ID)
+		return f.record(ctx, inc.ID, timeline.IncidentMoved, timeline.Bot, "quiet:"+mark, text, map[string]any{"to": inc.State})
 	}
 	if err := f.record(ctx, inc.ID, timeline.AlertReceived, who, "firing:"+mark, about(a)+" is firing", facts(a)); err != nil {
 		return err

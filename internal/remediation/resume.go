@@ -10,6 +10,7 @@ import (
 
 	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
+	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
 	"cdcbot/internal/timeline"
@@ -89,7 +90,20 @@ func (f *Flow) mend(ctx context.Context, inc incident.Incident) error {
 			return err
 		}
 	}
+	if err := f.lookAgain(ctx, inc, d); err != nil {
+		return err
+	}
 	return f.mendRuns(ctx, inc)
+}
+
+// lookAgain keeps the diagnosis of an incident that waits for people fresh: when the cause goes away by itself, the card
+// says so and recommends the restart.
+func (f *Flow) lookAgain(ctx context.Context, inc incident.Incident, d *diagnosis.Diagnosis) error {
+	waits := inc.State == incident.Open || inc.State == incident.Acknowledged || inc.State == incident.Mitigating
+	if f.Again == 0 || d == nil || !waits || f.Now().Sub(d.At) < f.Again {
+		return nil
+	}
+	return f.Queue.Enqueue(ctx, Job{Kind: Investigate, Incident: inc.ID, Attempt: unasked + stamp(f.Now().Truncate(f.Again))}, f.Now())
 }
 
 func (f *Flow) mendRuns(ctx context.Context, inc incident.Incident) error {

@@ -187,10 +187,10 @@ func (x *execution) passed(ctx context.Context, l look) error {
 	if err := x.record(ctx, x.inc.ID, timeline.VerificationPassed, timeline.Bot, "verified:"+x.run.ID, "fixed: "+strings.Join(x.run.Proof, "; "), data); err != nil {
 		return err
 	}
-	if err := x.end(ctx, Fixed, "fixed", nil); err != nil {
+	if err := x.move(ctx, x.inc.ID, incident.Monitoring, timeline.Bot, "verified"); err != nil {
 		return err
 	}
-	if err := x.move(ctx, x.inc.ID, incident.Monitoring, timeline.Bot, "verified"); err != nil {
+	if err := x.end(ctx, Fixed, "fixed", nil); err != nil { // last: a run that has ended is not walked again
 		return err
 	}
 	return x.mitigated(ctx, x.inc.ID)

@@ -81,6 +81,8 @@ func rootButtons(v remediation.View) (visible, more []press) {
 	id := v.Incident.ID
 	if v.Incident.State != incident.Monitoring {
 		visible, more = fixButtons(v)
+	} else {
+		visible = append(visible, press{label: "Export review (md)", command: commands.Command{Verb: commands.VerbExport, Incident: id, Format: "md"}})
 	}
 	look := press{label: "Look again", command: commands.Command{Verb: commands.VerbDiagnose, Incident: id}}
 	if v.Incident.Owner == "" {

@@ -112,7 +112,10 @@ func rootParts(v remediation.View) []part {
 			parts = append(parts, must(fixedLines(*fix)))
 		}
 	}
-	if v.Diagnosis != nil {
+	switch {
+	case v.Diagnosis != nil && v.Incident.State == incident.Monitoring: // what failed then is not what is now
+		parts = append(parts, must(paragraph(bold("It was  "), words(cut(line(v.Diagnosis.Headline), 300)))))
+	case v.Diagnosis != nil:
 		parts = append(parts, diagnosisParts(*v.Diagnosis)...)
 	}
 	if v.Incident.State != incident.Monitoring {
