@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,6 +28,10 @@ import (
 //	[!] thread TEXT                     the thread comes to say TEXT; with ! it does not say it now
 //	told PERSON TEXT                    PERSON alone is told TEXT
 //	recorded TEXT                       the timeline comes to hold TEXT
+//	once TYPE                           the timeline holds one event of this type
+//	incidents N                         there come to be N incidents
+//	together P1,P2,… press BUTTON       several people press at the same moment
+//	deploy NAME                         a connector with a name
 //	connector NAME STATE                Connect comes to show it
 //	rows N                              at least N rows arrive
 //	webhook STATUS FILE [TOKEN]         Alertmanager's call is answered with STATUS
@@ -53,6 +58,12 @@ func TestScripts(t *testing.T) {
 			"thread":    inThread,
 			"told":      told,
 			"recorded":  recorded,
+			"once":      once,
+			"incidents": incidents,
+			"together":  together,
+			"deploy": func(ts *testscript.TestScript, _ bool, args []string) {
+				of(ts).worker.AddConnector(args[0], map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "topics": "other", "connection.url": "jdbc:x"})
+			},
 			"connector": connectorIs,
 			"rows":      rows,
 			"webhook":   webhook,
@@ -148,6 +159,47 @@ func recorded(ts *testscript.TestScript, _ bool, args []string) {
 		return err == nil && slices.ContainsFunc(events, func(e timeline.Event) bool { return strings.Contains(string(e.Type)+" "+e.Text, text) })
 	})
 	ts.Check(err)
+}
+
+func once(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := of(ts).app.Flow().Incidents.List(within(patient), incident.Filter{Limit: 1})
+	ts.Check(err)
+	events, err := of(ts).app.Flow().Timeline.Events(within(patient), list[0].ID)
+	ts.Check(err)
+	n := 0
+	for _, e := range events {
+		if string(e.Type) == args[0] {
+			n++
+		}
+	}
+	if n != 1 {
+		ts.Fatalf("the timeline holds %d events %s, want 1", n, args[0])
+	}
+}
+
+func incidents(ts *testscript.TestScript, _ bool, args []string) {
+	w, want, got := of(ts), number(ts, args[0]), -1
+	err := w.slack.Wait(within(patient), args[0]+" incidents", func() bool {
+		list, err := w.app.Flow().Incidents.List(within(patient), incident.Filter{})
+		got = len(list)
+		return err == nil && got == want
+	})
+	if err != nil {
+		ts.Fatalf("%v; there are %d", err, got)
+	}
+}
+
+func together(ts *testscript.TestScript, _ bool, args []string) {
+	w, button := of(ts), strings.Join(args[2:], " ")
+	var group sync.WaitGroup
+	for _, name := range strings.Split(args[0], ",") {
+		m, ok := w.holder(button)
+		if !ok {
+			ts.Fatalf("there is no button %q", button)
+		}
+		group.Go(func() { _ = w.slack.As(name).Press(within(patient), channel, m.TS, button) }) // losers of the race are refused
+	}
+	group.Wait()
 }
 
 func connectorIs(ts *testscript.TestScript, _ bool, args []string) {
