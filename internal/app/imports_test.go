@@ -44,10 +44,11 @@ var policy = map[string][]string{
 
 // testing lists what tests of a package may import besides.
 var testingOnly = map[string][]string{
-	"*":         {"lab", "connect/connecttest", "slacksim", "runbooks"},
-	"e2e":       {"*"},
-	"diagnosis": {"redact"},
-	"cmd/bot":   {"alert", "incident"},
+	"*":           {"lab", "connect/connecttest", "slacksim", "runbooks"},
+	"e2e":         {"*"},
+	"diagnosis":   {"redact"},
+	"remediation": {"connect"},
+	"cmd/bot":     {"alert", "incident"},
 }
 
 func TestImportPolicy(t *testing.T) {
