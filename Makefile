@@ -18,7 +18,7 @@ build: ## build bin/bot and bin/demo
 
 .PHONY: demo
 demo: ## play an incident in a simulated workspace: prints a URL (needs only Go)
-	$(GO) run ./cmd/demo
+	$(GO) run -gcflags='all=-N -l' -ldflags='-s -w' ./cmd/demo # unoptimised: a first start is mostly compiling
 
 .PHONY: test
 test: ## install what is missing (root on Debian) and test everything, on real services

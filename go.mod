@@ -3,42 +3,39 @@ module cdcbot
 go 1.26.0
 
 require (
-	github.com/agnivade/levenshtein v1.2.2
-	github.com/alicebob/miniredis/v2 v2.40.0
-	github.com/cenkalti/backoff/v5 v5.0.3
-	github.com/chromedp/chromedp v0.23.0
-	github.com/dustin/go-humanize v1.1.0
+	github.com/agnivade/levenshtein v1.2.2 // nearest match for mistyped commands and keys
+	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's embedded Redis, and fast tests; never a real run
+	github.com/cenkalti/backoff/v5 v5.0.3 // pace of reads that a rebalancing worker refuses
+	github.com/chromedp/cdproto v0.159.0 // tests: events of the browser
+	github.com/chromedp/chromedp v0.23.0 // tests: plays the demo in Chromium
 	github.com/go-resty/resty/v2 v2.17.2
-	github.com/goccy/go-yaml v1.19.2
+	github.com/goccy/go-yaml v1.19.2 // tests: reads the Slack manifest
 	github.com/google/go-cmp v0.7.0
-	github.com/gorilla/websocket v1.5.3
-	github.com/hibiken/asynq v0.26.0
-	github.com/itchyny/gojq v0.12.20
+	github.com/gorilla/websocket v1.5.3 // the simulated workspace's Socket Mode; slack-go links it already
+	github.com/hibiken/asynq v0.26.0 // durable jobs and timers on the Redis that is there anyway
+	github.com/itchyny/gojq v0.12.20 // runbooks pipe answers into jq; this one runs in the process, bounded
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/jedib0t/go-pretty/v6 v6.8.3
+	github.com/jedib0t/go-pretty/v6 v6.8.3 // the table of bot lint
 	github.com/knadh/koanf/parsers/yaml v1.1.1
-	github.com/knadh/koanf/providers/env/v2 v2.0.2
 	github.com/knadh/koanf/providers/file v1.2.1
-	github.com/knadh/koanf/v2 v2.4.1
+	github.com/knadh/koanf/v2 v2.4.1 // keeps the case of keys, which label names need
 	github.com/prometheus/client_golang v1.25.0
-	github.com/prometheus/common v0.73.1
 	github.com/redis/go-redis/v9 v9.23.0
-	github.com/rogpeppe/go-internal v1.16.0
+	github.com/rogpeppe/go-internal v1.16.0 // tests: testscript plays incidents as scripts
 	github.com/slack-go/slack v0.35.0
-	github.com/spf13/cobra v1.10.2
-	github.com/yuin/goldmark v1.8.7
-	go.uber.org/goleak v1.3.0
+	github.com/spf13/cobra v1.10.2 // the command line
+	github.com/yuin/goldmark v1.8.7 // Markdown with source positions
+	go.uber.org/goleak v1.3.0 // tests: no goroutine without an owner
 	go.uber.org/zap v1.28.0
 	golang.org/x/sync v0.24.0
-	golang.org/x/time v0.16.0
-	mvdan.cc/sh/v3 v3.14.1
-	pgregory.net/rapid v1.3.0
+	golang.org/x/time v0.16.0 // rate limits of the simulated workspace
+	mvdan.cc/sh/v3 v3.14.1 // parses shell; its interpreter is never imported
+	pgregory.net/rapid v1.3.0 // tests: properties and state machines
 )
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/chromedp/cdproto v0.159.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
@@ -55,6 +52,7 @@ require (
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/pandatix/go-abnf v0.5.3 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
+	github.com/prometheus/common v0.73.1 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	github.com/spf13/cast v1.10.0 // indirect
