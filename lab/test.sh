@@ -71,6 +71,11 @@ fi
 passed=$(grep -c -E '^ *--- PASS' "$out" || true)
 failed=$(grep -c -E '^ *--- FAIL' "$out" || true)
 skipped=$(grep -c -E '^ *--- SKIP' "$out" || true)
+if [ "$skipped" != 0 ]; then
+  echo "skipped:"
+  grep -E '^ *--- SKIP' "$out" | sed 's/^ */  /' | sort -u
+  [ "${CI:-}" != true ] || status=1
+fi
 say "done after $((SECONDS - began)) s; the whole output is in $out"
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"

@@ -168,6 +168,7 @@ type Problem struct {
 	From   string // "file", "environment" or "default"
 }
 
+// String is the complaint as people read it: key, value, where it came from, what was expected.
 func (p Problem) String() string {
 	if p.Value == "" {
 		return fmt.Sprintf("%s: missing; expected %s", p.Key, p.Expect)
@@ -180,6 +181,7 @@ type Error struct {
 	Problems []Problem
 }
 
+// Error implements error: one line for each problem.
 func (e *Error) Error() string {
 	lines := make([]string, len(e.Problems))
 	for i, p := range e.Problems {

@@ -41,6 +41,7 @@ type Error struct {
 	harmless   bool // nothing was done
 }
 
+// Error implements error: what was tried on which connector of which cluster, why it failed, and what the worker said.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)

@@ -15,6 +15,7 @@ type fault struct {
 	messages []string
 }
 
+// Error is the code that the Web API answers with.
 func (f fault) Error() string { return f.code }
 
 // params are the arguments of a call. What came as JSON is kept as JSON text.

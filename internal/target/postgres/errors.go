@@ -34,6 +34,7 @@ type Error struct {
 	cause   error
 }
 
+// Error implements error.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: PostgreSQL at %s %s", e.What, e.Address, e.text)
 }
