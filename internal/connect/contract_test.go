@@ -78,7 +78,13 @@ var contract = []struct {
 	{"a name that climbs", func(ctx context.Context, b bench) error { return b.client.Delete(ctx, "..") }, connect.ErrName},
 	{"a control character in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, "a\nb") }, connect.ErrName},
 	{"a NUL in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, "a\x00b") }, connect.ErrName},
-	{"quotes and braces in a name", func(ctx context.Context, b bench) error { return b.client.Pause(ctx, `a"b'c{d}?e#f;g+h`) }, connect.ErrNotFound},
+	{"quotes and braces in a name", func(ctx context.Context, b bench) error {
+		err := b.client.Pause(ctx, `a"b'c{d}?e#f;g+h`)
+		if errors.Is(err, connect.ErrUnreachable) { // Jetty hangs up after the odd names of the rows before
+			err = b.client.Pause(ctx, `a"b'c{d}?e#f;g+h`)
+		}
+		return err
+	}, connect.ErrNotFound},
 	{"restart only what failed, of one that runs", func(ctx context.Context, b bench) error {
 		s, err := b.client.Restart(ctx, b.name, true)
 		if err == nil && s.State != connect.Running {

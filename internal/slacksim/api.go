@@ -87,15 +87,23 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := s.call(name, token, p)
 	if err != nil {
-		body = map[string]any{"ok": false, "error": err.Error()}
+		refusal := map[string]any{"ok": false, "error": err.Error()}
 		if bad, ok := err.(fault); ok && len(bad.messages) > 0 {
-			body["response_metadata"] = map[string]any{"messages": bad.messages}
+			refusal["response_metadata"] = map[string]any{"messages": bad.messages}
 		}
-		reply(w, http.StatusOK, body)
+		reply(w, http.StatusOK, refusal)
 		return
 	}
-	body["ok"] = true
 	reply(w, http.StatusOK, body)
+}
+
+// frozen encodes v while the caller holds the lock: what is encoded later may be changing by then.
+func frozen(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage(`{"ok":false,"error":"internal_error"}`)
+	}
+	return b
 }
 
 func (s *Server) takeFault(name string) (injected, bool) {
@@ -107,7 +115,7 @@ func (s *Server) takeFault(name string) (injected, bool) {
 	return list[0], true
 }
 
-func (s *Server) call(name, token string, p params) (map[string]any, error) {
+func (s *Server) call(name, token string, p params) (json.RawMessage, error) {
 	m, ok := methods[name]
 	if !ok {
 		return nil, fault{code: "unknown_method"}
@@ -117,7 +125,12 @@ func (s *Server) call(name, token string, p params) (map[string]any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return m.do(s, p)
+	body, err := m.do(s, p)
+	if err != nil {
+		return nil, err
+	}
+	body["ok"] = true
+	return frozen(body), nil
 }
 
 func (s *Server) authorise(kind, token string) error {

@@ -96,9 +96,9 @@ func (a Actor) Forge(ctx context.Context, channel, ts, actionID, value string) e
 		"channel": map[string]any{"id": c.ID, "name": c.Name}, "message": m, "container": map[string]any{"type": "message", "message_ts": m.TS, "channel_id": c.ID},
 		"response_url": a.s.newHook(hook{channel: c.ID, user: u.ID, thread: m.ThreadTS, message: m.TS}), "trigger_id": a.s.newTrigger(u.ID, ""),
 		"actions": []any{map[string]any{"action_id": actionID, "block_id": "forged", "type": "button", "value": value, "action_ts": a.s.stamp()}}}
-	id := a.s.next("env-")
+	id, body := a.s.next("env-"), frozen(payload)
 	a.s.mu.Unlock()
-	_, err := a.s.sockets.deliver(ctx, id, "interactive", false, payload, 0, "")
+	_, err := a.s.sockets.deliver(ctx, id, "interactive", false, body, 0, "")
 	return err
 }
 

@@ -274,7 +274,7 @@ func (s *Server) pin(in map[string]any) error {
 	if !m.Pinned {
 		kind = "pin_removed"
 	}
-	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "message": m}, "event_ts": s.stamp()}
+	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "message": frozen(m)}, "event_ts": s.stamp()}
 	s.mu.Unlock()
 	s.event(inner)
 	return nil
@@ -307,9 +307,9 @@ func (s *Server) shortcut(ctx context.Context, in map[string]any) error {
 	}
 	payload := map[string]any{"type": "message_action", "callback_id": word(in, "callback_id"), "trigger_id": s.newTrigger(u.ID, ""), "response_url": s.newHook(hook{channel: c.ID, user: u.ID, thread: m.ThreadTS}),
 		"user": map[string]any{"id": u.ID, "name": u.Name}, "channel": map[string]any{"id": c.ID, "name": c.Name}, "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "message": m, "message_ts": m.TS, "action_ts": s.stamp(), "token": "sim", "is_enterprise_install": false}
-	id := s.next("env-")
+	id, body := s.next("env-"), frozen(payload)
 	s.mu.Unlock()
-	if _, err := s.sockets.deliver(ctx, id, "interactive", false, payload, 0, ""); err != nil {
+	if _, err := s.sockets.deliver(ctx, id, "interactive", false, body, 0, ""); err != nil {
 		return errPerson("the app did not answer (%w)", err)
 	}
 	return nil

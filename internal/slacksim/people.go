@@ -80,8 +80,8 @@ func (s *Server) press(ctx context.Context, user string, at map[string]any, fiel
 		s.mu.Unlock()
 		return err
 	}
-	payload, err := s.pressed(u, at, fields)
-	id := s.next("env-")
+	built, err := s.pressed(u, at, fields)
+	id, payload := s.next("env-"), frozen(built)
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -188,9 +188,9 @@ func (s *Server) submit(ctx context.Context, user, viewID string, values map[str
 	filled["state"] = map[string]any{"values": values}
 	payload := map[string]any{"type": "view_submission", "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "user": map[string]any{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": "T0SIM"},
 		"api_app_id": "A0CDCBOT", "token": "sim", "trigger_id": s.newTrigger(u.ID, viewID), "view": filled, "response_urls": []any{}, "is_enterprise_install": false}
-	id := s.next("env-")
+	id, body := s.next("env-"), frozen(payload)
 	s.mu.Unlock()
-	ack, err := s.sockets.deliver(ctx, id, "interactive", true, payload, 0, "")
+	ack, err := s.sockets.deliver(ctx, id, "interactive", true, body, 0, "")
 	if err != nil {
 		return nil, errPerson("we had some trouble connecting; try again? (%w)", err)
 	}
@@ -248,10 +248,10 @@ func (s *Server) close(ctx context.Context, user, viewID string) error {
 	s.showViews(u.ID)
 	notify := (*v)["notify_on_close"] == true
 	payload := map[string]any{"type": "view_closed", "user": map[string]any{"id": u.ID, "name": u.Name}, "view": *v, "is_cleared": false, "team": map[string]any{"id": "T0SIM"}, "api_app_id": "A0CDCBOT"}
-	id := s.next("env-")
+	id, body := s.next("env-"), frozen(payload)
 	s.mu.Unlock()
 	if notify {
-		_, _ = s.sockets.deliver(ctx, id, "interactive", false, payload, 0, "") // Slack does not tell people about this
+		_, _ = s.sockets.deliver(ctx, id, "interactive", false, body, 0, "") // Slack does not tell people about this
 	}
 	return nil
 }
@@ -340,6 +340,11 @@ func (s *Server) own(user, channelID, ts string, do func(*channel, *message) map
 		return errPerson("only its author can change a message")
 	}
 	inner := do(c, m)
+	for _, key := range []string{"message", "previous_message"} {
+		if v, ok := inner[key]; ok {
+			inner[key] = frozen(v)
+		}
+	}
 	s.mu.Unlock()
 	s.event(inner)
 	return nil

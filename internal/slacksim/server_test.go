@@ -396,13 +396,13 @@ func TestModalsAreFilledAndRefused(t *testing.T) {
 }
 
 func TestSocketsAreTenAtMostAndTellWhyTheyEnd(t *testing.T) {
-	s, api := start(t, Options{})
+	s, api := start(t, Options{AckTimeout: 300 * time.Millisecond})
 	seen := app(t, s, api, silent)
 	s.Disconnect("refresh_requested")
-	if err := s.Wait(t.Context(), "a new connection", func() bool { return s.Calls("apps.connections.open") >= 2 && s.Connected() == 1 }); err != nil {
-		t.Fatal(err)
+	again := func() bool { // one client has a gap while it reconnects; that is why the bot holds two
+		return s.Calls("apps.connections.open") >= 2 && s.As("oncall").Command(t.Context(), room, "/cdc after") == nil
 	}
-	if err := s.As("oncall").Command(t.Context(), room, "/cdc after"); err != nil {
+	if err := s.Wait(t.Context(), "a command over the new connection", again); err != nil {
 		t.Fatal(err)
 	}
 	next(t, seen, socketmode.EventTypeSlashCommand)
