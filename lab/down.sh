@@ -30,6 +30,11 @@ end() {
   local c how job jobs=() failed=0
   for c in "$@"; do
     how=$signal
+    ! declare -F "stop_$c" >/dev/null || {
+      "stop_$c" "$how" &
+      jobs+=($!)
+      continue
+    }
     [ "$c:$how" != postgres:TERM ] || how=INT # a fast shutdown; TERM would wait for every client to leave
     stop_one "$c" "$how" 20 &
     jobs+=($!)
@@ -44,7 +49,8 @@ if [ ${#only[@]} -gt 0 ]; then
   end "${only[@]}"
   exit 0
 fi
-end "${FIRST[@]}"
+mapfile -t services < <(for file in "$LAB"/services/*.sh; do [ ! -e "$file" ] || basename "$file" .sh; done)
+end "${FIRST[@]}" "${services[@]}"
 end "${THEN[@]}"
 rm -rf "$RUN/tmp" "$RUN/env"
 [ $purge = no ] || rm -rf "$(pg_data)" "$RUN"

@@ -15,11 +15,16 @@ POSTGRES_PORT=${CDCBOT_LAB_POSTGRES_PORT:-18432}
 PROMETHEUS_PORT=${CDCBOT_LAB_PROMETHEUS_PORT:-18490}
 ALERTMANAGER_PORT=${CDCBOT_LAB_ALERTMANAGER_PORT:-18491}
 REDIS_PORT=${CDCBOT_LAB_REDIS_PORT:-18379}
+CASSANDRA_PORT=${CDCBOT_LAB_CASSANDRA_PORT:-18042} # CQL; the ports of storage and JMX are +1 and +2
+CONNECT3_PORT=${CDCBOT_LAB_CONNECT3_PORT:-18183}   # the worker with the Cassandra source
+VAULT_PORT=${CDCBOT_LAB_VAULT_PORT:-18200}
+CDCAPI_PORT=${CDCBOT_LAB_CDCAPI_PORT:-18180}
+KUBERNETES_PORT=${CDCBOT_LAB_KUBERNETES_PORT:-18443}
 BOT_URL=${CDCBOT_LAB_BOT_URL:-http://127.0.0.1:18492/alerts} # where Alertmanager delivers
 ALERT_FOR=${CDCBOT_LAB_ALERT_FOR:-10s}                       # operators use 2m
 
 COMPONENTS=(postgres redis kafka registry connect1 prometheus alertmanager)
-KNOWN=("${COMPONENTS[@]}" connect2)
+OPTIONAL=(connect2)
 JVM=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -XX:-UsePerfData "-Djava.io.tmpdir=$RUN/tmp")
 
 say() { echo "lab: $*" >&2; }
@@ -124,3 +129,16 @@ stop_one() {
   rm -f "$RUN/$name.pid"
   printf '%-13s %s after %5d ms\n' "$name" "$how" $(($(now_ms) - start))
 }
+
+# services/NAME.sh adds a component in a file of its own. It defines start_NAME; it may define install_NAME (what
+# install.sh does for it; with --check it prints what is missing), env_NAME (lines for RUN/env), stop_NAME and
+# OPTIONAL_NAME=yes, which keeps it out of a plain up.sh.
+for service in "$LAB"/services/*.sh; do
+  [ -e "$service" ] || continue
+  # shellcheck source=/dev/null
+  . "$service"
+  service=$(basename "$service" .sh)
+  optional=OPTIONAL_${service}
+  if [ "${!optional:-}" = yes ]; then OPTIONAL+=("$service"); else COMPONENTS+=("$service"); fi
+done
+KNOWN=("${COMPONENTS[@]}" "${OPTIONAL[@]}")

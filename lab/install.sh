@@ -148,6 +148,11 @@ if ! jars_ok; then
     missing+=$'\n'"missing: jars (java and mvn first, then lab/install.sh)"
   fi
 fi
+for c in "${KNOWN[@]}"; do
+  declare -F "install_$c" >/dev/null || continue
+  more=$("install_$c" "${1:-}") || more=${more:-"missing: $c (its installation failed; see above)"}
+  missing+=${missing:+${more:+$'\n'}}$more
+done
 [ -z "$missing" ] || {
   echo "$missing"
   exit 1

@@ -235,6 +235,10 @@ CDCBOT_LAB_BOT_URL=$BOT_URL
 CDCBOT_LAB_WEBHOOK_TOKEN_FILE=$RUN/webhook-token
 CDCBOT_LAB_ORDERS_FILE=$RUN/orders.txt
 EOF
+  local c
+  for c in "${KNOWN[@]}"; do
+    ! declare -F "env_$c" >/dev/null || "env_$c" >>"$RUN/env"
+  done
 }
 
 [ -f "$JARS/stamp" ] || die "nothing is installed in $LAB_HOME: run lab/install.sh"

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"cdcbot/internal/connect"
 )
 
 // Risk says how much an action can hurt. The zero value is not a risk: every action names one.
@@ -46,29 +44,6 @@ type Action interface {
 type Output struct {
 	Text string `json:"text,omitempty"`
 	Full string `json:"full,omitempty"`
-}
-
-// World is how actions reach the systems they work on: clients by configured name. A missing name is an error that
-// names the configuration key to set.
-type World interface {
-	// Connect returns the Kafka Connect cluster with the configured name ("" is the pipeline's own).
-	Connect(cluster string) (Connect, error)
-}
-
-// Connect is what actions ask of a Kafka Connect cluster; *connect.Client is one.
-type Connect interface {
-	Connectors(ctx context.Context) (map[string]connect.Connector, error)
-	Status(ctx context.Context, name string) (connect.Status, error)
-	Config(ctx context.Context, name string) (map[string]string, error)
-	Offsets(ctx context.Context, name string) ([]connect.Offset, error)
-	Restart(ctx context.Context, name string, onlyFailed bool) (connect.Status, error)
-	RestartTask(ctx context.Context, name string, task int) error
-	Pause(ctx context.Context, name string) error
-	Resume(ctx context.Context, name string) error
-	Stop(ctx context.Context, name string) error
-	PutConfig(ctx context.Context, name string, config map[string]string) error
-	Validate(ctx context.Context, class string, config map[string]string) (connect.Validation, error)
-	Await(ctx context.Context, name string, want func(connect.Status) bool) (connect.Status, error)
 }
 
 // order ranks the risks.

@@ -16,6 +16,7 @@ import (
 
 // bench is a worker to run actions on, with a connector of the test's own.
 type bench struct {
+	action.Nothing
 	client *connect.Client
 	name   string
 }

@@ -15,6 +15,7 @@ import (
 // cluster is a Connect cluster in memory that follows the rules which real workers were seen to follow: a request is
 // accepted before it has an effect, old states show for a moment, and a restart while the cause is there fails again.
 type cluster struct {
+	Nothing
 	mu      sync.Mutex
 	name    string
 	status  connect.Status
@@ -223,3 +224,55 @@ func (c *cluster) Await(ctx context.Context, name string, want func(connect.Stat
 var errRebalancing = &connect.Error{Cluster: "warehouse", Op: "restart", HTTPStatus: 409, Kind: connect.ErrRebalancing}
 
 var errRefused = errors.New("connection refused")
+
+func (c *cluster) Create(_ context.Context, name string, config map[string]string, state connect.State) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.name != "" {
+		return &connect.Error{Cluster: "warehouse", Connector: name, Op: "create", HTTPStatus: 409, Kind: connect.ErrConflict}
+	}
+	c.name, c.config = name, maps.Clone(config)
+	c.status = connect.Status{Name: name, Type: "sink", State: state, WorkerID: "w:8083"}
+	return nil
+}
+
+func (c *cluster) Delete(_ context.Context, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.accept(name); err != nil {
+		return err
+	}
+	c.name = ""
+	return nil
+}
+
+func (c *cluster) AwaitGone(_ context.Context, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.now(name); err == nil {
+		return &connect.Error{Cluster: "warehouse", Connector: name, Op: "delete", Kind: connect.ErrTimeout}
+	}
+	return nil
+}
+
+func (c *cluster) AlterOffsets(_ context.Context, name string, offsets []connect.Offset) error {
+	return c.move(name, func() { c.offsets = offsets })
+}
+
+func (c *cluster) ResetOffsets(_ context.Context, name string) error {
+	return c.move(name, func() { c.offsets = nil })
+}
+
+// move changes offsets as a worker does: only while STOPPED.
+func (c *cluster) move(name string, do func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.accept(name); err != nil {
+		return err
+	}
+	if c.status.State != connect.Stopped {
+		return &connect.Error{Cluster: "warehouse", Connector: name, Op: "alter offsets", HTTPStatus: 400, Kind: connect.ErrNotStopped}
+	}
+	do()
+	return nil
+}

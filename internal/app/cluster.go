@@ -105,7 +105,7 @@ func othersOwn(c *config.Config, pipeline, host string) bool {
 }
 
 func (cl *cluster) pipeline() remediation.Pipeline {
-	p := remediation.Pipeline{Name: cl.name, Cluster: cl.name, Targets: cl.targets, World: world{cl}, Offsets: cl.offsets, Rows: map[string]func(context.Context) (int64, error){}}
+	p := remediation.Pipeline{Name: cl.name, Cluster: cl.name, Targets: cl.targets, World: world{action.Nothing{Pipeline: cl.name}, cl}, Offsets: cl.offsets, Rows: map[string]func(context.Context) (int64, error){}}
 	p.Collect = func(ctx context.Context, suspects []string) diagnosis.Evidence {
 		return cl.collector.Collect(ctx, cl.name, suspects)
 	}
@@ -146,7 +146,10 @@ func position(o connect.Offset) string {
 }
 
 // world implements action.World: an action reaches the clients of its own pipeline and no other.
-type world struct{ *cluster }
+type world struct {
+	action.Nothing
+	*cluster
+}
 
 // Connect implements action.World.
 func (w world) Connect(name string) (action.Connect, error) {

@@ -28,6 +28,12 @@ const (
 	Prometheus    Part = "prometheus"
 	Alertmanager  Part = "alertmanager"
 	SharedRedis   Part = "redis"
+	Cassandra     Part = "cassandra"
+	CDCConnect    Part = "connect3" // the worker with the Cassandra source
+	Vault         Part = "vault"
+	Docker        Part = "docker"
+	CDCAPI        Part = "cdcapi"
+	Kubernetes    Part = "kubernetes"
 )
 
 // probes ask each part whether it works.
@@ -43,6 +49,12 @@ var probes = map[Part]struct {
 	Prometheus:    {func(s Services) string { return s.Prometheus + "/-/ready" }, askHTTP},
 	Alertmanager:  {func(s Services) string { return s.Alertmanager + "/-/ready" }, askHTTP},
 	SharedRedis:   {func(s Services) string { return s.Redis }, askRedis},
+	Cassandra:     {func(s Services) string { return s.Cassandra }, askTCP},
+	CDCConnect:    {func(s Services) string { return s.CDCConnect + "/health" }, askHTTP},
+	Vault:         {func(s Services) string { return s.Vault + "/v1/sys/health" }, askHTTP},
+	Docker:        {func(s Services) string { return s.Docker }, askSocket},
+	CDCAPI:        {func(s Services) string { return s.CDCAPI + "/health" }, askHTTP},
+	Kubernetes:    {func(s Services) string { return s.Kubernetes }, askTCP},
 }
 
 // Find says where the parts are without asking them: by the environment (CDCBOT_LAB_CONNECT and so on), then by the
@@ -70,6 +82,14 @@ func Find() Services {
 		Redis:        at("REDIS", "redis://127.0.0.1:18379/0"),
 		BotURL:       at("BOT_URL", "http://127.0.0.1:18492/alerts"),
 		OrdersFile:   at("ORDERS_FILE", filepath.Join(home(), "run", "orders.txt")),
+		Cassandra:    at("CASSANDRA", "127.0.0.1:18042"),
+		CDCConnect:   at("CONNECT3", "http://127.0.0.1:18183"),
+		Vault:        at("VAULT", "http://127.0.0.1:18200"),
+		VaultToken:   readToken(at("VAULT_TOKEN_FILE", filepath.Join(home(), "run", "vault-token"))),
+		Docker:       at("DOCKER", "unix://"+filepath.Join(home(), "run", "docker.sock")),
+		CDCAPI:       at("CDCAPI", "http://127.0.0.1:18180"),
+		Kubernetes:   at("KUBERNETES", "127.0.0.1:18443"),
+		Kubeconfig:   at("KUBECONFIG", filepath.Join(home(), "run", "kubeconfig")),
 		WebhookToken: readToken(at("WEBHOOK_TOKEN_FILE", filepath.Join(home(), "run", "webhook-token"))),
 	}
 }
@@ -142,6 +162,15 @@ func ask(ctx context.Context, question func(context.Context, string) error, at s
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	return question(ctx, at)
+}
+
+// askSocket is for servers on a Unix socket, written "unix:///path".
+func askSocket(ctx context.Context, at string) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(at, "unix://"))
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func askHTTP(ctx context.Context, at string) error {

@@ -30,6 +30,14 @@ type Services struct {
 	BotURL       string // where Alertmanager delivers: a test listens here for real alerts
 	WebhookToken string // the bearer token it delivers with
 	OrdersFile   string // the file that the source connector follows
+	Cassandra    string // host:port of the source database's CQL
+	CDCConnect   string // URL of the worker that runs the Debezium Cassandra source
+	Vault        string // URL
+	VaultToken   string // a token that may do what the tests need; the bot has a narrower one
+	Docker       string // unix://… of the engine
+	CDCAPI       string // URL of the lab's CDC API
+	Kubernetes   string // host:port of the API server
+	Kubeconfig   string // file with the way in
 
 	alone bool
 }

@@ -49,7 +49,7 @@ func TestMissingPart(t *testing.T) {
 		{"says how", "", "", "http://127.0.0.1:1", Connect, "(start the lab: make lab)"},
 		{"where the lab is up", "1", "", "http://127.0.0.1:1", Connect, "fatal: the lab is incomplete: connect1 does not answer"},
 		{"in CI", "", "true", "http://127.0.0.1:1", Connect, "fatal: the lab is incomplete: connect1 does not answer"},
-		{"a part that is none", "1", "", "http://127.0.0.1:1", "cassandra", `fatal: the lab is incomplete: "cassandra" is no part of the lab`},
+		{"a part that is none", "1", "", "http://127.0.0.1:1", "oracle", `fatal: the lab is incomplete: "oracle" is no part of the lab`},
 		{"an address that is none", "", "", "::", Connect, "skip: left out: connect1"},
 	}
 	for _, c := range cases {

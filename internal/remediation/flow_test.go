@@ -101,7 +101,10 @@ type stage struct {
 	books  books
 }
 
-type world struct{ client *connect.Client }
+type world struct {
+	action.Nothing
+	client *connect.Client
+}
 
 func (w world) Connect(string) (action.Connect, error) { return w.client, nil }
 
@@ -135,7 +138,7 @@ func newStage(t *testing.T) *stage {
 
 func (s *stage) pipeline(client *connect.Client) Pipeline {
 	collector := &diagnosis.Collector{Connect: map[string]diagnosis.ConnectReader{"warehouse": client}, Now: time.Now, Probes: []diagnosis.Prober{diagnosis.Look("postgres", "SELECT 1", func(context.Context) (string, error) { return "answers", s.worker.Database() })}}
-	return Pipeline{Name: "warehouse", Cluster: "warehouse", World: world{client}, Targets: runbook.Targets{Clusters: map[string]string{"localhost:8083": "warehouse"}, Default: "warehouse"},
+	return Pipeline{Name: "warehouse", Cluster: "warehouse", World: world{client: client}, Targets: runbook.Targets{Clusters: map[string]string{"localhost:8083": "warehouse"}, Default: "warehouse"},
 		Collect: func(ctx context.Context, suspects []string) diagnosis.Evidence {
 			return collector.Collect(ctx, "warehouse", suspects)
 		},
