@@ -45,6 +45,7 @@ var policy = map[string][]string{
 	"redact":              {},
 	"config":              {},
 	"lab":                 {},
+	"lab/cassandra/cql":   {},
 	"slacksim":            {},
 	"e2e":                 {},
 }
