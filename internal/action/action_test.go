@@ -187,7 +187,7 @@ func TestLook(t *testing.T) {
 		{"halt", "list", "1, halt, 2", "1"},
 		{"environment", "list", "env | length, ($ENV | length)", "0\n0"},
 	} {
-		out, err := Look{What: row.what, Cluster: "warehouse", Connector: "sink", Task: 1, Filter: row.filter}.Run(t.Context(), c)
+		out, err := Look{What: row.what, Cluster: "warehouse", Connector: "sink", Task: 1, Pipe: jqPipe(row.filter)}.Run(t.Context(), c)
 		if err != nil || out.Text != row.want {
 			t.Errorf("%s: got %q, %v, want %q", row.name, out.Text, err, row.want)
 		}
@@ -200,14 +200,14 @@ func TestLookComplains(t *testing.T) {
 		do   Look
 		want string
 	}{
-		{"jq that is none", Look{What: "list", Filter: ".["}, `".["`},
-		{"jq with an unknown function", Look{What: "list", Filter: "nope(1)"}, "nope"},
-		{"jq that fails", Look{What: "list", Filter: ".a.b"}, "object"},
-		{"jq that never ends", Look{What: "list", Filter: "def f: f; f"}, "deadline"},
-		{"jq that fills memory", Look{What: "list", Filter: "[range(1e12)]"}, "deadline"},
-		{"jq that is too long", Look{What: "list", Filter: strings.Repeat(" ", maxProgram) + "."}, "at most"},
-		{"jq that reads files", Look{What: "list", Filter: `input`}, "jq"},
-		{"jq that halts with an error", Look{What: "list", Filter: `"x" | halt_error`}, "halt"},
+		{"jq that is none", Look{What: "list", Pipe: jqPipe(".[")}, `".["`},
+		{"jq with an unknown function", Look{What: "list", Pipe: jqPipe("nope(1)")}, "nope"},
+		{"jq that fails", Look{What: "list", Pipe: jqPipe(".a.b")}, "object"},
+		{"jq that never ends", Look{What: "list", Pipe: jqPipe("def f: f; f")}, "deadline"},
+		{"jq that fills memory", Look{What: "list", Pipe: jqPipe("[range(1e12)]")}, "deadline"},
+		{"jq that is too long", Look{What: "list", Pipe: jqPipe(strings.Repeat(" ", maxProgram) + ".")}, "at most"},
+		{"jq that reads files", Look{What: "list", Pipe: jqPipe(`input`)}, "jq"},
+		{"jq that halts with an error", Look{What: "list", Pipe: jqPipe(`"x" | halt_error`)}, "halt"},
 		{"a task that is not there", Look{What: "task", Connector: "sink", Task: 9}, "no task 9"},
 		{"a look that is none", Look{What: "sideways"}, "expected one of"},
 	} {

@@ -19,6 +19,13 @@ type Configure struct {
 	Connector string            `json:"connector"`
 	Set       map[string]string `json:"set"`
 	Unset     []string          `json:"unset,omitempty"` // options to remove, sorted
+	// Whole says that Set is the whole configuration: options that it does not name go. File is where it came from.
+	Whole bool   `json:"whole,omitempty"`
+	File  string `json:"file,omitempty"`
+	// Expires bounds how long a tolerance for errors may stay; the plan's last step takes it back. 0 for everything else.
+	Expires time.Duration `json:"expires,omitempty"`
+	// Back marks the step that takes a tolerance back.
+	Back bool `json:"back,omitempty"`
 }
 
 // Kind implements Action.
@@ -26,6 +33,9 @@ func (a Configure) Kind() string { return "connect.configure" }
 
 // Effect implements Action. Values of secret options are not said.
 func (a Configure) Effect() string {
+	if a.File != "" {
+		return fmt.Sprintf("Gives %s the configuration in %s, whole; options that are not in it go. Tasks restart if anything differs.", a.Connector, a.File) + a.warning()
+	}
 	var list []string
 	for _, k := range slices.Sorted(maps.Keys(a.Set)) {
 		list = append(list, k+" = "+shown(k, a.Set[k], nil))
@@ -33,12 +43,21 @@ func (a Configure) Effect() string {
 	for _, k := range a.Unset {
 		list = append(list, k+" to its default")
 	}
-	text := fmt.Sprintf("Sets %s of %s; all other options stay. Tasks restart.", strings.Join(list, ", "), a.Connector)
-	if a.tolerant() {
-		text += " From then on records that fail are skipped, not retried: take it back when the cause is gone."
-	}
-	return text
+	return fmt.Sprintf("Sets %s of %s; all other options stay. Tasks restart.", strings.Join(list, ", "), a.Connector) + a.warning()
 }
+
+func (a Configure) warning() string {
+	switch {
+	case !a.tolerant():
+		return ""
+	case a.Expires > 0:
+		return fmt.Sprintf(" From then on records that fail are skipped, not retried; the plan's last step takes it back, after %s at the latest.", a.Expires)
+	}
+	return " From then on records that fail are skipped, not retried: take it back when the cause is gone."
+}
+
+// Tolerant reports whether the action lets bad records pass.
+func (a Configure) Tolerant() bool { return a.tolerant() }
 
 // tolerant: with errors.tolerance=all a connector loses every record that it cannot handle (KIP-298).
 func (a Configure) tolerant() bool { return a.Set["errors.tolerance"] == "all" }
@@ -88,6 +107,12 @@ func (a Configure) Run(ctx context.Context, w World) (Output, error) {
 
 func (a Configure) merge(before map[string]string) map[string]string {
 	after := maps.Clone(before)
+	if a.Whole {
+		after = map[string]string{"name": a.Connector}
+	}
+	if after == nil {
+		after = map[string]string{}
+	}
 	maps.Copy(after, a.Set)
 	for _, k := range a.Unset {
 		delete(after, k)
@@ -112,6 +137,9 @@ func (a Configure) validate(ctx context.Context, c Connect, before, after map[st
 	if class == "" {
 		return nil, fmt.Errorf("configuration of %s: connector.class is missing", a.Connector)
 	}
+	if err := misspelt(class, a.Set); err != nil {
+		return nil, fmt.Errorf("configuration of %s: %w", a.Connector, err)
+	}
 	v, err := c.Validate(ctx, class, after)
 	if err != nil {
 		return nil, err
@@ -132,6 +160,44 @@ var open = regexp.MustCompile(`^(transforms|predicates|consumer\.override|produc
 
 func known(v connect.Validation, name string) bool {
 	return open.MatchString(name) || slices.ContainsFunc(v.Fields, func(f connect.Field) bool { return f.Name == name })
+}
+
+// Preview implements Previewer: the difference it would make, once the plugin has accepted it.
+func (a Configure) Preview(ctx context.Context, w World) (Preview, error) {
+	c, err := w.Connect(a.Cluster)
+	if err != nil {
+		return Preview{}, err
+	}
+	before, err := c.Config(ctx, a.Connector)
+	if err != nil {
+		return Preview{}, err
+	}
+	after := a.merge(before)
+	if maps.Equal(before, after) {
+		return Preview{Text: "nothing differs: the options are set already"}, nil
+	}
+	secret, err := a.validate(ctx, c, before, after)
+	if err != nil {
+		return Preview{}, err
+	}
+	return Preview{Text: diff(before, after, secret), Inverse: a.inverse(before, after)}, nil
+}
+
+// inverse sets what differs back to what it was.
+func (a Configure) inverse(before, after map[string]string) Configure {
+	back := Configure{Cluster: a.Cluster, Connector: a.Connector, Set: map[string]string{}}
+	for k, v := range before {
+		if is, has := after[k]; !has || is != v {
+			back.Set[k] = v
+		}
+	}
+	for k := range after {
+		if _, had := before[k]; !had {
+			back.Unset = append(back.Unset, k)
+		}
+	}
+	slices.Sort(back.Unset)
+	return back
 }
 
 // Observe implements Action.

@@ -83,7 +83,9 @@ func set(name, value string) func(string) action.Action {
 }
 
 func look(what, filter string) func(string) action.Action {
-	return func(c string) action.Action { return action.Look{What: what, Connector: c, Filter: filter} }
+	return func(c string) action.Action {
+		return action.Look{What: what, Connector: c, Pipe: action.Pipe{{JQ: filter}}}
+	}
 }
 
 func TestContractSimulated(t *testing.T) {

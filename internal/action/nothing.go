@@ -50,7 +50,7 @@ func (n Nothing) DLQ() (DLQ, error) { return nil, n.missing("the CDC API", "cdc_
 func (n Nothing) Kafka() (Kafka, error) { return nil, n.missing("Kafka", "kafka.brokers") }
 
 // Workload implements World.
-func (n Nothing) Workload(service string) (Workload, error) {
+func (n Nothing) Workload(service string) (WorkloadClient, error) {
 	return nil, n.missing("the service "+service, "services."+service)
 }
 

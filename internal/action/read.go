@@ -10,14 +10,14 @@ import (
 	"cdcbot/internal/connect"
 )
 
-// Look reads something of Kafka Connect and shows it in the shape of the REST API, through a jq program if the runbook
-// pipes it into one.
+// Look reads something of Kafka Connect and shows it in the shape of the REST API, through what the runbook pipes it
+// into.
 type Look struct {
 	What      string `json:"what"` // "list", "expand", "status", "task", "info", "config" or "offsets"
 	Cluster   string `json:"cluster"`
 	Connector string `json:"connector,omitempty"`
-	Task      int    `json:"task,omitempty"`   // for "task"
-	Filter    string `json:"filter,omitempty"` // jq program
+	Task      int    `json:"task,omitempty"` // for "task"
+	Pipe      Pipe   `json:"pipe,omitempty"`
 }
 
 // looks is what each kind of look asks and says. The verbs of effect are cluster, connector and task, by number.
@@ -71,7 +71,7 @@ func (a Look) Run(ctx context.Context, w World) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	text, err := Filter(ctx, answer, a.Filter)
+	text, err := a.Pipe.Value(ctx, answer)
 	return Output{Text: text, Full: text}, err
 }
 

@@ -131,3 +131,19 @@ func (a RestartConnector) what() string {
 func (a RestartConnector) Observe(ctx context.Context, w World) (bool, error) {
 	return observe(ctx, w, a.Cluster, a.Connector, a.up)
 }
+
+// Preview implements Previewer: the states now, and that a restart can reach the connector. A restart has no inverse.
+func (a RestartConnector) Preview(ctx context.Context, w World) (Preview, error) {
+	c, err := w.Connect(a.Cluster)
+	if err != nil {
+		return Preview{}, err
+	}
+	s, err := c.Status(ctx, a.Connector)
+	if err != nil {
+		return Preview{}, err
+	}
+	if s.State == connect.Stopped {
+		return Preview{}, fmt.Errorf("%s is STOPPED, where a restart has no effect; resume it instead", a.Connector)
+	}
+	return Preview{Text: states(s)}, nil
+}

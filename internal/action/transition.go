@@ -95,3 +95,20 @@ func Inverse(a Action) (Action, bool) {
 	t.To = transitions[t.To].inverse
 	return t, true
 }
+
+// Preview implements Previewer: the states now, and that the connector is there.
+func (a Transition) Preview(ctx context.Context, w World) (Preview, error) {
+	c, err := w.Connect(a.Cluster)
+	if err != nil {
+		return Preview{}, err
+	}
+	s, err := c.Status(ctx, a.Connector)
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Preview{Text: states(s)}
+	if back := transitions[a.To].inverse; s.State != a.To {
+		p.Inverse = Transition{Cluster: a.Cluster, Connector: a.Connector, To: back}
+	}
+	return p, nil
+}

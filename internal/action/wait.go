@@ -14,6 +14,7 @@ import (
 type WaitHealthy struct {
 	Cluster    string        `json:"cluster"`
 	Connectors []string      `json:"connectors,omitempty"`
+	Services   []string      `json:"services,omitempty"`
 	Expect     string        `json:"expect,omitempty"` // as the runbook says: "30-60 seconds"
 	Limit      time.Duration `json:"limit"`
 }
@@ -26,6 +27,9 @@ func (a WaitHealthy) Effect() string {
 	what := "Kafka Connect answers"
 	if len(a.Connectors) > 0 {
 		what = strings.Join(a.Connectors, " and ") + " run"
+	}
+	if len(a.Services) > 0 {
+		what = strings.Join(a.Services, " and ") + " are healthy and " + what
 	}
 	if a.Expect != "" {
 		return fmt.Sprintf("Waits until %s (usually %s).", what, a.Expect)
@@ -52,6 +56,11 @@ func (a WaitHealthy) Run(ctx context.Context, w World) (Output, error) {
 		return Output{}, err
 	}
 	began := time.Now()
+	for _, name := range a.Services {
+		if err := healthy(ctx, w, name); err != nil {
+			return Output{}, err
+		}
+	}
 	if len(a.Connectors) == 0 {
 		err = answers(ctx, c)
 	}
@@ -69,6 +78,27 @@ func (a WaitHealthy) one(ctx context.Context, c Connect, name string) error {
 		err = fmt.Errorf("%s stays failed: %s", name, reason(s))
 	}
 	return err
+}
+
+// healthy polls a service until it is up.
+func healthy(ctx context.Context, w World, name string) error {
+	one, err := w.Workload(name)
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		state, up, err := one.State(ctx)
+		if err == nil && up {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%s does not become healthy; it is %s", name, state), err)
+		case <-ticker.C:
+		}
+	}
 }
 
 // answers polls the cluster until it lists its connectors.

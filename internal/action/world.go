@@ -20,7 +20,7 @@ type World interface {
 	DLQ() (DLQ, error)
 	Kafka() (Kafka, error)
 	// Workload returns a service: a container or a Kubernetes workload. Services are the names of all, sorted.
-	Workload(service string) (Workload, error)
+	Workload(service string) (WorkloadClient, error)
 	Services() []string
 	Pager() (Pager, error)
 	// Keeper keeps what must outlast a crash of the bot while an action is half way.
@@ -108,9 +108,9 @@ type Kafka interface {
 	Records(ctx context.Context, topic string, max int, earliest bool) (columns []string, rows [][]string, err error)
 }
 
-// Workload is one service that an engine runs. Restart, Start, Stop and Scale return when their effect is visible:
+// WorkloadClient is one service that an engine runs. Restart, Start, Stop and Scale return when their effect is visible:
 // running and, where there is a health check, healthy.
-type Workload interface {
+type WorkloadClient interface {
 	Restart(ctx context.Context) error
 	Start(ctx context.Context) error
 	Stop(ctx context.Context) error

@@ -37,7 +37,7 @@ func Compile(name string, src []byte) (*Book, error) {
 		return nil, fmt.Errorf("runbook %s: %w", name, ErrNotText)
 	}
 	sum := sha256.Sum256(src)
-	c := &compiler{book: &Book{Name: name, SHA256: hex.EncodeToString(sum[:])}, ids: map[string]int{}, at: -1}
+	c := &compiler{book: &Book{Name: name, SHA256: hex.EncodeToString(sum[:])}, ids: map[string]int{}, at: -1, vars: &variables{set: map[string]string{}, dates: map[string]string{}}}
 	clean := bytes.ReplaceAll(bytes.TrimPrefix(src, []byte("\uFEFF")), []byte("\r\n"), []byte("\n"))
 	for _, p := range parts(clean) {
 		c.take(p)
@@ -60,6 +60,7 @@ type compiler struct {
 	shared bool         // a "Common error patterns" list is being read
 	alerts bool         // a list of alerts is being read
 	limits int          // line of the threshold
+	vars   *variables
 }
 
 func (c *compiler) take(p part) {
@@ -189,7 +190,7 @@ func (c *compiler) open() {
 		kind = Other
 	}
 	c.book.Sections = append(c.book.Sections, Section{ID: c.id(title), Title: title, Kind: kind, Line: line})
-	c.steps, c.probes = append(c.steps, &collector{}), append(c.probes, &collector{})
+	c.steps, c.probes = append(c.steps, &collector{vars: c.vars}), append(c.probes, &collector{vars: c.vars})
 	c.at, c.level = len(c.book.Sections)-1, c.next.level
 }
 
@@ -283,7 +284,42 @@ func (c *compiler) body(p part) {
 	if c.kind == Escalation && s.After == 0 {
 		s.After = after(p.text)
 	}
+	if c.kind == Escalation && p.kind == item {
+		c.sentence(p)
+	}
 	s.Text = append(s.Text, p.text)
+}
+
+// sentences of an escalation that are actions.
+var sentences = []struct {
+	fits *regexp.Regexp
+	make func(text string) action.Action
+}{
+	{regexp.MustCompile(`(?i)^(page|call|alert|notify)\b.*\b(on-?call|engineer|team|infra\w*|sre|dba|lead|manager)\b`), func(text string) action.Action { return action.Page{Summary: text} }},
+	{regexp.MustCompile(`(?i)^(fail ?over|switch( over)?)\b`), func(string) action.Action { return action.Failover{} }},
+}
+
+// sentence makes a step of an item that tells people to act: page, fail over, review. One that ends with a colon leads
+// to a command below it.
+func (c *compiler) sentence(p part) {
+	text := strings.TrimSpace(unmark(p.text))
+	if strings.HasSuffix(text, ":") || text == "" {
+		return
+	}
+	step := Step{Title: firstLine(text), Line: p.line, Source: "# " + text, Phase: Act}
+	for _, s := range sentences {
+		if s.fits.MatchString(text) {
+			step.Action = s.make(text)
+		}
+	}
+	if step.Action == nil {
+		if !byHand.MatchString(text) {
+			return
+		}
+		step.Manual = text
+	}
+	c.steps[c.at].begin(group{})
+	c.steps[c.at].add(step)
 }
 
 // symptoms takes the code spans of a symptom, or what it quotes; other text describes, it does not match.
@@ -427,6 +463,8 @@ func looksLikeShell(text string) bool { return commandWord.MatchString(text) }
 func (c *compiler) finish() {
 	for i := range c.book.Sections {
 		s := &c.book.Sections[i]
+		c.steps[i].pair()
+		c.probes[i].pair()
 		s.Common, s.Options = c.steps[i].result()
 		s.Probes = c.probed(c.probes[i].all())
 		for _, f := range append(tolerating(s.Common), s.tolerating()...) {
@@ -439,6 +477,7 @@ func (c *compiler) finish() {
 	if slices.Contains(c.book.States, "STOPPED") {
 		c.note(c.limits, "alert-on-stopped", "the threshold counts STOPPED, which is a deliberate state; the bot does not alert on a connector that somebody stopped on purpose through it")
 	}
+	c.book.Dates = c.vars.dates
 	if len(c.book.Alerts) == 0 {
 		c.note(1, "no-alert", "no **Alert** line: no alert leads here by itself; add **Alert**: `Name`")
 	}

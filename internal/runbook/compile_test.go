@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,21 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-var targets = Targets{Clusters: map[string]string{"localhost:8083": "warehouse"}, Default: "warehouse"}
+var targets = Targets{
+	Clusters: map[string]string{"localhost:8083": "warehouse"}, Default: "warehouse", Database: "warehouse",
+	Systems: map[string][]string{
+		"postgres": {"localhost:5432", "cdc-postgres"}, "cassandra": {"localhost:9042", "cdc-cassandra"}, "vault": {"localhost:8200", "cdc-vault"},
+		"kafka": {"localhost:9092", "cdc-kafka"}, "registry": {"localhost:8081"}, "prometheus": {"localhost:9090"}, "cdc-api": {"localhost:8080"},
+	},
+	Services: map[string]string{"cassandra": "cassandra", "postgres": "postgres", "schema-registry": "schema-registry", "kafka-connect": "kafka-connect", "cdc-kafka-connect": "kafka-connect", "cdc-api": "cdc-api"},
+	Pager:    true, Failover: &action.Failover{From: "warehouse", To: "dr", Pairs: []action.Pair{{Here: "postgres-sink-connector", There: "postgres-sink-backup"}}},
+	File: func(path string) ([]byte, error) {
+		if path != "docker/connectors/postgres-sink.json" {
+			return nil, fs.ErrNotExist
+		}
+		return []byte(`{"name": "Postgres-Sink", "config": {"connector.class": "io.confluent.connect.jdbc.JdbcSinkConnector", "tasks.max": 3, "connection.password": "${file:/secrets/postgres:password}"}}`), nil
+	},
+}
 
 func load(t testing.TB, path string) *Book {
 	t.Helper()
@@ -201,7 +216,7 @@ curl http://localhost:8083/connectors/s/status`)
 }
 
 func TestPlanFillsBlanks(t *testing.T) {
-	b, s := one(t, "curl -X POST http://localhost:8083/connectors/<connector>/restart\nvault lease renew database/creds/<lease_id>/<other id>")
+	b, s := one(t, "curl -X POST http://localhost:8083/connectors/<connector>/restart\nvault lease revoke database/creds/<lease_id>/<other id>")
 	if got := s.Blanks(); !slices.Equal(got, []string{"connector", "lease_id", "other_id"}) {
 		t.Fatalf("blanks: got %v", got)
 	}
@@ -360,7 +375,7 @@ func TestWaitsAreAimed(t *testing.T) {
 
 // What somebody types stays text: it opens no other blank, adds no option and changes no other field.
 func TestInputsStayText(t *testing.T) {
-	b, s := one(t, `curl -X PATCH http://<host>/connectors/<name>/config -d '{"a": "<value>"}'`+"\necho <value> <name>")
+	b, s := one(t, `curl -X PATCH http://<host>/connectors/<name>/config -d '{"a": "<value>"}'`+"\nmytool <value> <name>")
 	inputs := map[string]string{"host": "localhost:8083", "name": "../x?y#z", "value": `", "b": "<name>`}
 	p, err := b.Plan(s.ID, 0, inputs, targets)
 	if err != nil {
@@ -370,7 +385,7 @@ func TestInputsStayText(t *testing.T) {
 	if diff := cmp.Diff(action.Action(want), p.Steps[0].Action, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if want := `echo ", "b": "<name> ../x?y#z`; p.Steps[1].Source != want {
+	if want := `mytool ", "b": "<name> ../x?y#z`; p.Steps[1].Source != want {
 		t.Errorf("got %q, want %q", p.Steps[1].Source, want)
 	}
 	for _, bad := range []string{"", "  ", "a\x00b", strings.Repeat("a", 301)} {
@@ -391,8 +406,8 @@ func TestOddRunbooks(t *testing.T) {
 	for _, row := range []struct{ name, src, want string }{
 		{"here-document", "## Root Causes\n### Cause 1: x\n**Solution**:\n" + fence + "bash\npsql <<EOF\nDROP TABLE x;\nEOF\n" + fence, "DROP TABLE x"},
 		{"broken shell", "## Root Causes\n### Cause 1: x\n**Solution**:\n" + fence + "bash\nif then (\n" + fence, "if then ("},
-		{"indented in a list", "## Escalation\n1. Check:\n   " + fence + "bash\n   kubectl get pods\n   " + fence, "kubectl get pods"},
-		{"indented code", "## Root Causes\n### Cause 1: x\n**Solution**:\n\n    docker restart cdc-postgres\n", "docker restart cdc-postgres"},
+		{"indented in a list", "## Escalation\n1. Check:\n   " + fence + "bash\n   nodetool status\n   " + fence, "nodetool status"},
+		{"indented code", "## Root Causes\n### Cause 1: x\n**Solution**:\n\n    docker rm cdc-postgres\n", "docker rm cdc-postgres"},
 		{"windows line ends", "## Root Causes\r\n### Cause 1: x\r\n**Solution**:\r\n" + fence + "bash\r\nhelm rollback x\r\n" + fence + "\r\n", "helm rollback x"},
 	} {
 		b, err := Compile("x", []byte(row.src))

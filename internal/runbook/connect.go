@@ -20,6 +20,10 @@ type route struct {
 	make   maker
 }
 
+func (rt route) fits(method string) bool {
+	return rt.method == method || rt.method == "GET" && method == "HEAD"
+}
+
 type maker func(c command, r request, m []string) (action.Action, []Finding)
 
 // connectRoutes are tried in order; the first that fits counts.
@@ -38,10 +42,10 @@ var connectRoutes = []route{
 	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/stop/?$`), transition(connect.Stopped)},
 	{"PUT", regexp.MustCompile(`^/connectors/([^/]+)/config/?$`), configure},
 	{"PATCH", regexp.MustCompile(`^/connectors/([^/]+)/config/?$`), configure},
-	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/?$`), manual("delete-as-reset", "deleting a connector loses its configuration and resets nothing: a sink's offsets stay with its consumer group. Stop and resume it to make its tasks anew, or stop it and change its offsets")},
-	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), manual(offsetsCode, "offsets can be reset only while the connector is STOPPED: PUT …/stop first, and …/resume after")},
-	{"PATCH", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), manual(offsetsCode, "offsets can be changed only while the connector is STOPPED: PUT …/stop first, and …/resume after")},
-	{"POST", regexp.MustCompile(`^/connectors/?$`), manual(unknownCode, "creating a connector needs its whole configuration, which a person checks")},
+	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/?$`), remove},
+	{"DELETE", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), resetOffsets},
+	{"PATCH", regexp.MustCompile(`^/connectors/([^/]+)/offsets/?$`), alterOffsets},
+	{"POST", regexp.MustCompile(`^/connectors/?$`), create},
 }
 
 const (
@@ -54,12 +58,12 @@ func list(c command, r request, _ []string) (action.Action, []Finding) {
 	if r.url.Query().Has("expand") {
 		what = "expand"
 	}
-	return action.Look{What: what, Cluster: r.url.Host, Filter: c.filter}, checkFilter(c)
+	return action.Look{What: what, Cluster: r.url.Host, Pipe: c.pipe}, checkPipe(c)
 }
 
 func look(what string) maker {
 	return func(c command, r request, m []string) (action.Action, []Finding) {
-		return action.Look{What: what, Cluster: r.url.Host, Connector: m[1], Filter: c.filter}, checkFilter(c)
+		return action.Look{What: what, Cluster: r.url.Host, Connector: m[1], Pipe: c.pipe}, checkPipe(c)
 	}
 }
 
@@ -68,12 +72,12 @@ func lookTask(c command, r request, m []string) (action.Action, []Finding) {
 	if err != nil {
 		return nil, []Finding{c.unknown("task " + m[2] + " is out of range")}
 	}
-	return action.Look{What: "task", Cluster: r.url.Host, Connector: m[1], Task: n, Filter: c.filter}, checkFilter(c)
+	return action.Look{What: "task", Cluster: r.url.Host, Connector: m[1], Task: n, Pipe: c.pipe}, checkPipe(c)
 }
 
 // lookTasks reads the status, which tells more about tasks. A jq program expects the other shape.
 func lookTasks(c command, r request, m []string) (action.Action, []Finding) {
-	if c.filter != "" {
+	if len(c.pipe) > 0 {
 		return nil, []Finding{c.unknown("…/tasks has no action of its own; ask …/status and its .tasks")}
 	}
 	return action.Look{What: "status", Cluster: r.url.Host, Connector: m[1]}, nil
@@ -105,10 +109,11 @@ func transition(to connect.State) maker {
 }
 
 // configure merges what the body names into the whole configuration. A body without connector.class would be refused by
-// the worker, and one with only a few options would erase the others.
+// the worker, and one with only a few options would erase the others. A file is the whole configuration.
 func configure(c command, r request, m []string) (action.Action, []Finding) {
 	if file, ok := strings.CutPrefix(r.body(), "@"); ok {
-		return nil, []Finding{c.unknown("the file " + show(file) + " is not at hand; and PUT …/config wants the inner config object, not the create envelope")}
+		a := action.Configure{Cluster: r.url.Host, Connector: m[1], Whole: true, File: file}
+		return a, []Finding{c.finding("note", "create-envelope", "PUT …/config wants the inner config object; if the file is the envelope of POST /connectors, the bot unwraps it")}
 	}
 	body, findings, err := options(c, r.body())
 	if err != nil {
@@ -180,15 +185,12 @@ func tolerating(steps []Step) []Finding {
 	var findings []Finding
 	for i, s := range steps {
 		a, ok := s.Action.(action.Configure)
-		if !ok || a.Risk() != action.High {
+		if !ok || !a.Tolerant() {
 			continue
 		}
-		back := func(s Step) bool {
-			later, ok := s.Action.(action.Configure)
-			return ok && later.Connector == a.Connector && (later.Set["errors.tolerance"] == "none" || slices.Contains(later.Unset, "errors.tolerance"))
-		}
+		back := func(s Step) bool { return takesBack(s, a.Connector) }
 		if !slices.ContainsFunc(steps[i+1:], back) {
-			findings = append(findings, Finding{Level: "warning", Code: "tolerance-all", Line: s.Line, Column: 1, Text: "errors.tolerance=all skips records silently; add the step that takes it back: errors.tolerance=none"})
+			findings = append(findings, Finding{Level: "warning", Code: "tolerance-all", Line: s.Line, Column: 1, Text: "errors.tolerance=all skips records silently; the bot adds a last step that takes it back, after an hour at the latest. Write that step yourself: errors.tolerance=none"})
 		}
 	}
 	return findings
@@ -206,4 +208,52 @@ func manual(code, text string) maker {
 	return func(c command, _ request, _ []string) (action.Action, []Finding) {
 		return nil, []Finding{c.finding("warning", code, "stays a manual step: "+text)}
 	}
+}
+
+// remove is half of making a connector anew when a POST of it follows (collector.pair decides); alone it stays with people.
+func remove(c command, r request, m []string) (action.Action, []Finding) {
+	return action.Recreate{Cluster: r.url.Host, Connector: m[1], Half: action.Delete}, []Finding{c.finding("warning", "delete-as-reset", "deleting a connector resets nothing: a sink's offsets stay with its consumer group, a source's with its name. Stop and resume it to make its tasks anew. When it is created again below, the bot saves configuration and offsets first and proves afterwards that they are back; otherwise this stays with a person")}
+}
+
+// create reads the envelope of POST /connectors, from the command or from a file.
+func create(c command, r request, _ []string) (action.Action, []Finding) {
+	a := action.Recreate{Cluster: r.url.Host, Half: action.Create, New: true}
+	if file, ok := strings.CutPrefix(r.body(), "@"); ok {
+		a.File = file
+		return a, nil
+	}
+	var envelope struct {
+		Name   string                     `json:"name"`
+		Config map[string]json.RawMessage `json:"config"`
+	}
+	if err := json.Unmarshal([]byte(r.body()), &envelope); err != nil || envelope.Name == "" || len(envelope.Config) == 0 {
+		return nil, []Finding{c.finding("error", "bad-config", "the body of POST /connectors is not {\"name\": …, \"config\": {…}}")}
+	}
+	a.Connector, a.Config = envelope.Name, map[string]string{}
+	for name, raw := range envelope.Config {
+		value, err := scalar(raw)
+		if err != nil || value == nil {
+			return nil, []Finding{c.finding("error", "bad-config", fmt.Sprintf("option %q of the new connector is no text, number or boolean", name))}
+		}
+		a.Config[name] = *value
+	}
+	return a, nil
+}
+
+func resetOffsets(c command, r request, m []string) (action.Action, []Finding) {
+	return action.AlterOffsets{Cluster: r.url.Host, Connector: m[1]}, []Finding{c.notStopped()}
+}
+
+func (c command) notStopped() Finding {
+	return c.finding("warning", offsetsCode, "offsets can be changed only while the connector is STOPPED, otherwise the worker answers 400: PUT …/stop before it, and …/resume after")
+}
+
+func alterOffsets(c command, r request, m []string) (action.Action, []Finding) {
+	var body struct {
+		Offsets []connect.Offset `json:"offsets"`
+	}
+	if err := json.Unmarshal([]byte(r.body()), &body); err != nil || len(body.Offsets) == 0 {
+		return nil, []Finding{c.finding("error", "bad-offsets", "the body of PATCH …/offsets is not {\"offsets\": [{\"partition\": {…}, \"offset\": {…}}]}")}
+	}
+	return action.AlterOffsets{Cluster: r.url.Host, Connector: m[1], Offsets: body.Offsets}, []Finding{c.notStopped()}
 }

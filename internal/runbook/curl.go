@@ -3,6 +3,7 @@ package runbook
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"cdcbot/internal/action"
@@ -233,13 +234,32 @@ func compileCurl(c command) (action.Action, []Finding, bool) {
 	if r.secret {
 		findings = append(findings, c.finding("warning", "credentials", "credentials do not belong in a runbook; the bot uses its own, so leave them out"))
 	}
-	for _, rt := range connectRoutes {
-		if m := rt.path.FindStringSubmatch(r.url.EscapedPath()); m != nil && rt.method == r.method {
+	for _, rt := range slices.Concat(connectRoutes, systemRoutes) {
+		if m := rt.path.FindStringSubmatch(r.url.EscapedPath()); m != nil && rt.fits(r.method) {
 			act, more := rt.make(c, r, unescapeAll(m))
 			return act, append(findings, more...), false
 		}
 	}
-	return nil, append(findings, c.unknown(fmt.Sprintf("%s %s is not a request of Kafka Connect that has an action", r.method, show(r.url.Path)))), false
+	return nil, append(findings, c.unknown(fmt.Sprintf("%s %s is not a request that has an action", r.method, show(r.url.Path)))), false
+}
+
+// compileWget reads wget -qO- URL as a curl of the same.
+func compileWget(c command) (action.Action, []Finding, bool) {
+	words := []string{"curl"}
+	for i := 1; i < len(c.words); i++ {
+		switch w := c.words[i]; {
+		case w == "-O" || w == "--output-document":
+			i++
+			words = append(words, "-o", strings.Join(c.words[i:min(i+1, len(c.words))], ""))
+		case strings.HasPrefix(w, "-q") || w == "-O-" || w == "--spider" || w == "-nv" || w == "--quiet" || strings.HasPrefix(w, "--timeout") || strings.HasPrefix(w, "--tries"):
+		case strings.HasPrefix(w, "-"):
+			return nil, []Finding{c.unknown("the bot does not know wget's " + w)}, false
+		default:
+			words = append(words, w)
+		}
+	}
+	c.words = words
+	return compileCurl(c)
 }
 
 func unescapeAll(m []string) []string {

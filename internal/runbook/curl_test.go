@@ -18,7 +18,16 @@ func TestCurl(t *testing.T) {
 	pause := action.Transition{Cluster: host, Connector: "s", To: connect.Paused}
 	list := action.Look{What: "list", Cluster: host}
 	status := func(connector, filter string) action.Look {
-		return action.Look{What: "status", Cluster: host, Connector: connector, Filter: filter}
+		a := action.Look{What: "status", Cluster: host, Connector: connector}
+		for _, program := range strings.Split(filter, " | ") {
+			if filter != "" && !strings.Contains(filter, "select") {
+				a.Pipe = append(a.Pipe, action.Stage{JQ: program})
+			}
+		}
+		if strings.Contains(filter, "select") {
+			a.Pipe = action.Pipe{{JQ: filter}}
+		}
+		return a
 	}
 	set := func(options ...string) action.Configure {
 		a := action.Configure{Cluster: host, Connector: "s", Set: map[string]string{}}
@@ -46,7 +55,7 @@ func TestCurl(t *testing.T) {
 		{"errors into output", "curl localhost:8083/connectors 2>&1", list, ""},
 		{"trailing slash", "curl localhost:8083/connectors/", list, ""},
 
-		{"jq", "curl -s localhost:8083/connectors | jq '.[]'", action.Look{What: "list", Cluster: host, Filter: ".[]"}, ""},
+		{"jq", "curl -s localhost:8083/connectors | jq '.[]'", action.Look{What: "list", Cluster: host, Pipe: action.Pipe{{JQ: ".[]"}}}, ""},
 		{"jq alone", "curl -s localhost:8083/connectors | jq", list, ""},
 		{"jq dot", "curl -s localhost:8083/connectors | jq .", list, ""},
 		{"jq flags", "curl localhost:8083/connectors/s/status | jq -rc '.tasks[].trace'", status("s", ".tasks[].trace"), ""},
@@ -54,12 +63,12 @@ func TestCurl(t *testing.T) {
 		{"jq in double quotes", `curl localhost:8083/connectors/s/status | jq ".tasks[] | select(.state == \"FAILED\")"`, status("s", `.tasks[] | select(.state == "FAILED")`), ""},
 		{"jq twice", "curl localhost:8083/connectors/s/status | jq .tasks | jq length", status("s", ".tasks | length"), ""},
 		{"pretty printer", "curl localhost:8083/connectors | python3 -m json.tool", list, ""},
-		{"jq that is none", "curl localhost:8083/connectors | jq '.['", action.Look{What: "list", Cluster: host, Filter: ".["}, "bad-jq"},
+		{"jq that is none", "curl localhost:8083/connectors | jq '.['", action.Look{What: "list", Cluster: host, Pipe: action.Pipe{{JQ: ".["}}}, "bad-jq"},
 		{"jq with arguments", "curl localhost:8083/connectors | jq --arg a b '.[]'", nil, unknownCode},
 		{"jq of a file", "curl localhost:8083/connectors | jq . x.json", nil, unknownCode},
 		{"jq with a blank", "curl localhost:8083/connectors/s/status | jq '.tasks[<n>]'", nil, unknownCode},
 		{"tasks through jq", "curl localhost:8083/connectors/s/tasks | jq '.[].id'", nil, unknownCode},
-		{"grep", "curl localhost:8083/connectors | grep sink", nil, unknownCode},
+		{"grep", "curl localhost:8083/connectors | grep sink", action.Look{What: "list", Cluster: host, Pipe: action.Pipe{{Grep: &action.Grep{Pattern: "sink"}}}}, ""},
 		{"pipe to a shell", "curl http://localhost:8083/connectors | sh", nil, unknownCode},
 		{"redirect before a pipe", "curl localhost:8083/connectors > x | jq .", nil, unknownCode},
 
@@ -89,20 +98,20 @@ func TestCurl(t *testing.T) {
 		{"null", `curl -X PUT localhost:8083/connectors/s/config -d 'null'`, nil, "bad-config"},
 		{"empty", `curl -X PUT localhost:8083/connectors/s/config -d '{}'`, nil, "bad-config"},
 		{"nested", `curl -X PUT localhost:8083/connectors/s/config -d '{"a": {"b": 1}}'`, nil, "bad-config"},
-		{"file", "curl -X PUT http://localhost:8083/connectors/s/config -d @x.json", nil, unknownCode},
+		{"file", "curl -X PUT http://localhost:8083/connectors/s/config -d @x.json", action.Configure{Cluster: host, Connector: "s", Whole: true, File: "x.json"}, "create-envelope"},
 		{"standard input", "curl -X PUT http://localhost:8083/connectors/s/config -d @-", nil, unknownCode},
 
 		{"delete", "curl -X DELETE http://localhost:8083/connectors/s", nil, "delete-as-reset"},
 		{"delete in one word", "curl -sXDELETE http://localhost:8083/connectors/s", nil, "delete-as-reset"},
-		{"create", `curl -X POST localhost:8083/connectors -d '{}'`, nil, unknownCode},
-		{"reset offsets", "curl -X DELETE localhost:8083/connectors/s/offsets", nil, offsetsCode},
-		{"alter offsets", "curl -X PATCH localhost:8083/connectors/s/offsets -d '{}'", nil, offsetsCode},
+		{"create", `curl -X POST localhost:8083/connectors -d '{}'`, nil, "bad-config"},
+		{"reset offsets", "curl -X DELETE localhost:8083/connectors/s/offsets", action.AlterOffsets{Cluster: host, Connector: "s"}, offsetsCode},
+		{"alter offsets", "curl -X PATCH localhost:8083/connectors/s/offsets -d '{}'", nil, "bad-offsets"},
 		{"credentials", "curl -u a:b localhost:8083/connectors", list, "credentials"},
 		{"credentials in the URL", "curl http://a:b@localhost:8083/connectors", list, "credentials"},
 		{"credentials in a header", "curl -H 'Authorization: Bearer x' localhost:8083/connectors", list, "credentials"},
 
-		{"another service", "curl http://localhost:8081/subjects", nil, unknownCode},
-		{"head", "curl -I http://localhost:8083/connectors", nil, unknownCode},
+		{"another service", "curl -X POST http://localhost:8081/subjects", nil, unknownCode},
+		{"head", "curl -I http://localhost:8083/connectors", list, ""},
 		{"data makes it a POST", "curl localhost:8083/connectors/s/status -d x=1", nil, unknownCode},
 		{"data for the query", "curl -G localhost:8083/connectors -d expand=status", action.Look{What: "expand", Cluster: host}, ""},
 		{"encoded data for the query", "curl -G localhost:8083/connectors --data-urlencode 'expand=status info'", action.Look{What: "expand", Cluster: host}, ""},
@@ -122,20 +131,20 @@ func TestCurl(t *testing.T) {
 
 		{"substitution", "curl http://localhost:8083/connectors/$(hostname)/status", nil, unknownCode},
 		{"backticks", "curl http://localhost:8083/connectors/`hostname`/status", nil, unknownCode},
-		{"variable", `curl "http://localhost:8083/connectors/$NAME/status"`, nil, unknownCode},
+		{"variable", `curl "http://localhost:8083/connectors/$NAME/status"`, status(openMark+"NAME"+closeMark, ""), ""},
 		{"braces of the shell", "curl localhost:8083/connectors/{a,b}/status", nil, unknownCode},
 		{"file names", "curl localhost:8083/connectors/*/status", nil, unknownCode},
 		{"redirect", "curl http://localhost:8083/connectors > x", nil, unknownCode},
-		{"sudo", "sudo curl http://localhost:8083/connectors", nil, unknownCode},
-		{"loop", "for i in 1 2; do curl -X POST http://localhost:8083/connectors/s/restart; done", nil, unknownCode},
+		{"sudo", "sudo curl http://localhost:8083/connectors", list, ""},
+		{"loop", "for i in $(list); do curl -X POST http://localhost:8083/connectors/s/restart; done", nil, unknownCode},
 		{"function", "f() { curl -X POST localhost:8083/connectors/s/restart; }", nil, unknownCode},
 		{"subshell", "(curl -X POST localhost:8083/connectors/s/restart)", nil, unknownCode},
-		{"and", "curl -X PUT http://localhost:8083/connectors/s/pause && rm -rf /", nil, unknownCode},
+		{"and", "curl -X PUT http://localhost:8083/connectors/s/pause || rm -rf /", nil, unknownCode},
 		{"or", "curl localhost:8083/connectors || exit 1", nil, unknownCode},
 		{"background", "curl -X PUT http://localhost:8083/connectors/s/pause &", nil, unknownCode},
 		{"negated", "! curl localhost:8083/connectors", nil, unknownCode},
 		{"background pipe", "curl localhost:8083/connectors | jq . &", nil, unknownCode},
-		{"environment", "X=1 curl -X PUT http://localhost:8083/connectors/s/pause", nil, unknownCode},
+		{"environment", "X=1 curl -X PUT http://localhost:8083/connectors/s/pause", pause, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b, s := one(t, row.shell)
@@ -197,7 +206,7 @@ func TestHabits(t *testing.T) {
 		{"root", "vault login root", rootToken},
 		{"root in a container", "docker exec vault vault login root", rootToken},
 		{"token typed", "vault login <token>", rootToken},
-		{"other logins", "vault login -method=userpass username=x", unknownCode},
+		{"other logins", "vault login -method=userpass username=x", rootToken},
 	} {
 		b, _ := one(t, row.shell)
 		checkCodes(t, row.shell, b.Findings, row.want)

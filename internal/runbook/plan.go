@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"cdcbot/internal/action"
@@ -24,24 +25,6 @@ var (
 	ErrInput     = errors.New("input is missing or wrong")
 	ErrTarget    = errors.New("target is not configured")
 )
-
-// Targets resolve what runbooks write to what is configured: "localhost:8083" → the name of a cluster.
-type Targets struct {
-	Clusters map[string]string // host:port or URL → cluster name
-	Default  string            // the pipeline's own cluster
-}
-
-func (t Targets) cluster(host string) (string, error) {
-	if host == "" {
-		return t.Default, nil
-	}
-	for _, written := range slices.Sorted(maps.Keys(t.Clusters)) {
-		if address(written) == address(host) {
-			return t.Clusters[written], nil
-		}
-	}
-	return "", fmt.Errorf("%w: %s; set pipelines.<name>.connect.url or add it to pipelines.<name>.connect.aliases", ErrTarget, show(host))
-}
 
 // address is host:port of a URL or of what stands in one, in lower case.
 func address(text string) string {
@@ -79,6 +62,7 @@ func (b *Book) Plan(section string, option int, inputs map[string]string, t Targ
 		}
 		p.add(filled)
 	}
+	p.takeBack()
 	p.aim()
 	return p, nil
 }
@@ -112,22 +96,66 @@ func (p *Plan) add(s Step) {
 	p.Risk = action.Max(p.Risk, risk)
 }
 
+// Tolerance for errors does not stay: an hour is enough to let the bad records of an incident pass.
+const toleranceExpires = time.Hour
+
+// takeBack gives every step that lets bad records pass its end: an expiry, and a last step that sets the option back,
+// unless the runbook does so itself. Where nothing would be waited for in between, a person says when it is time.
+func (p *Plan) takeBack() {
+	for i := 0; i < len(p.Steps); i++ {
+		a, ok := p.Steps[i].Action.(action.Configure)
+		if !ok || !a.Tolerant() {
+			continue
+		}
+		rest := p.Steps[i+1:]
+		back := slices.IndexFunc(rest, func(s Step) bool { return takesBack(s, a.Connector) })
+		a.Expires = toleranceExpires
+		p.Steps[i].Action = a
+		if back >= 0 {
+			mark := rest[back].Action.(action.Configure)
+			mark.Back = true
+			rest[back].Action = mark
+			continue
+		}
+		if !slices.ContainsFunc(rest, func(s Step) bool { return s.Action == nil }) {
+			text := "Look whether the bad records have passed"
+			p.add(Step{Title: text, Line: p.Steps[i].Line, Source: "# " + text, Phase: Act, Manual: text})
+		}
+		p.add(Step{Title: "Take the tolerance for errors back", Line: p.Steps[i].Line, Source: "# added by cdcbot", Phase: Act,
+			Action: action.Configure{Cluster: a.Cluster, Connector: a.Connector, Set: map[string]string{"errors.tolerance": "none"}, Back: true}})
+	}
+}
+
+// takesBack reports whether a step ends the tolerance for errors of a connector.
+func takesBack(s Step, connector string) bool {
+	later, ok := s.Action.(action.Configure)
+	return ok && later.Connector == connector && (later.Set["errors.tolerance"] == "none" || slices.Contains(later.Unset, "errors.tolerance"))
+}
+
 // aim tells a wait what to wait for: the connectors that the steps before it set to run.
 func (p *Plan) aim() {
-	var touched []string
+	var touched, services []string
 	for i, s := range p.Steps {
 		switch a := s.Action.(type) {
 		case action.RestartConnector:
 			touched = with(touched, a.Connector)
 		case action.Configure:
 			touched = with(touched, a.Connector)
+		case action.Recreate:
+			touched = with(touched, a.Connector)
 		case action.Transition:
 			touched = slices.DeleteFunc(touched, func(name string) bool { return name == a.Connector })
 			if a.To == connect.Running {
 				touched = append(touched, a.Connector)
 			}
+		case action.Workload:
+			for _, name := range a.Services {
+				if a.Do != "stop" {
+					services = with(services, name)
+				}
+			}
 		case action.WaitHealthy:
-			a.Connectors = slices.Clone(touched)
+			a.Connectors, a.Services = slices.Clone(touched), slices.Clone(services)
 			p.Steps[i].Action = a
 		}
 	}
@@ -156,8 +184,12 @@ func (s Step) fill(inputs map[string]string, t Targets, used map[string]string) 
 	if s.Action == nil {
 		return s, nil
 	}
-	var err error
-	s.Action, err = bind(s.Action, put, t)
+	bound, err := bind(s.Action, put, t)
+	if errors.Is(err, errOptional) {
+		s.Action, s.Manual = nil, s.Title
+		return s, nil
+	}
+	s.Action = bound
 	return s, err
 }
 
@@ -186,46 +218,6 @@ func checkInput(name, value string) error {
 	return nil
 }
 
-// bind resolves the target of an action and fills its texts.
-func bind(a action.Action, put func(string) string, t Targets) (action.Action, error) {
-	var err error
-	switch x := a.(type) {
-	case action.Look:
-		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(put(x.Cluster))
-		return x, err
-	case action.RestartConnector:
-		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(put(x.Cluster))
-		return x, err
-	case action.Transition:
-		x.Connector = put(x.Connector)
-		x.Cluster, err = t.cluster(put(x.Cluster))
-		return x, err
-	case action.Configure:
-		return bindConfigure(x, put, t)
-	case action.WaitHealthy:
-		x.Cluster, err = t.cluster(x.Cluster)
-		return x, err
-	}
-	return nil, fmt.Errorf("binding %s: no rule", a.Kind()) // a new action without a row here must not run unresolved
-}
-
-func bindConfigure(x action.Configure, put func(string) string, t Targets) (action.Action, error) {
-	set := make(map[string]string, len(x.Set))
-	for k, v := range x.Set {
-		set[put(k)] = put(v)
-	}
-	unset := slices.Clone(x.Unset)
-	for i, k := range unset {
-		unset[i] = put(k)
-	}
-	x.Connector, x.Set, x.Unset = put(x.Connector), set, unset
-	var err error
-	x.Cluster, err = t.cluster(put(x.Cluster))
-	return x, err
-}
-
 // Resolve says which steps name a target that is not configured.
 func (b *Book) Resolve(t Targets) []Finding {
 	var findings []Finding
@@ -236,6 +228,9 @@ func (b *Book) Resolve(t Targets) []Finding {
 			}
 			if _, err := bind(step.Action, func(text string) string { return text }, t); err != nil {
 				f := Finding{Level: "error", Code: "unresolved-target", Line: step.Line, Column: 1, Text: err.Error()}
+				if errors.Is(err, errOptional) {
+					f.Level, f.Code = "note", "could-be-action"
+				}
 				if !slices.Contains(findings, f) {
 					findings = append(findings, f)
 				}

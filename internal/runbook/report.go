@@ -46,7 +46,7 @@ func (b *Book) Report(file string) Report {
 		if f.Level == "error" {
 			r.Errors = append(r.Errors, f)
 		}
-		if f.Code == rootToken {
+		if noted(f.Code) {
 			r.Notes++
 		}
 	}

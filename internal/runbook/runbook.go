@@ -36,6 +36,8 @@ type Book struct {
 	Sections  []Section // in document order
 	Review    []string  // the post-incident checklist
 	Findings  []Finding // what lint has to say; errors first
+	// Dates are the inputs that stand for $(date +FORMAT), with their formats; whoever makes a plan fills them.
+	Dates map[string]string
 }
 
 // Pattern is a text that points to a cause when it is seen in a trace or log.

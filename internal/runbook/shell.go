@@ -26,6 +26,9 @@ type collector struct {
 	pending string // a "Wait for" comment whose sleep has not come
 	since   int    // line of that comment
 	end     int    // line of the last statement's end
+
+	vars *variables // of the whole document
+	loop []string   // old and new texts of loop variables, for the source that people see
 }
 
 // block reads one code block.
@@ -239,9 +242,104 @@ func system(words string) string {
 	return strings.ReplaceAll(lower, " ", "-")
 }
 
-// statement compiles one statement to a step.
+// maxUnrolled bounds the steps that one loop becomes.
+const maxUnrolled = 50
+
+// statement compiles one statement: a && b is two steps, a loop over a list is its body for each, a variable is
+// remembered.
 func (c *collector) statement(s *syntax.Stmt, src string, p part) []Finding {
-	cmd := take(s, src, p)
+	switch x := s.Cmd.(type) {
+	case *syntax.BinaryCmd:
+		if x.Op == syntax.AndStmt && !s.Background && len(s.Redirs) == 0 {
+			return append(c.statement(x.X, src, p), c.statement(x.Y, src, p)...)
+		}
+	case *syntax.ForClause:
+		if items, ok := c.items(x, s); ok {
+			return c.unroll(x, items, src, p)
+		}
+	case *syntax.DeclClause:
+		if c.assign(x.Args) {
+			return c.remembered(s, src, p)
+		}
+	case *syntax.CallExpr:
+		if len(x.Args) == 0 && c.assign(x.Assigns) {
+			return c.remembered(s, src, p)
+		}
+	}
+	return c.simple(s, src, p)
+}
+
+// items are what a loop runs over, when the shell would not have to compute them.
+func (c *collector) items(x *syntax.ForClause, s *syntax.Stmt) ([]string, bool) {
+	words, ok := x.Loop.(*syntax.WordIter)
+	if !ok || x.Select || len(s.Redirs) > 0 || s.Background || len(words.Items)*len(x.Do) > maxUnrolled || len(words.Items) == 0 || words.Name == nil {
+		return nil, false
+	}
+	var items []string
+	for _, w := range words.Items {
+		text, ok := c.vars.constant(w.Parts, false)
+		if !ok || len(inputsIn(text)) > 0 {
+			return nil, false
+		}
+		items = append(items, text)
+	}
+	return items, true
+}
+
+func (c *collector) unroll(x *syntax.ForClause, items []string, src string, p part) []Finding {
+	name := x.Loop.(*syntax.WordIter).Name.Value
+	before, had := c.vars.set[name]
+	var findings []Finding
+	title := c.title
+	for _, item := range items {
+		c.vars.set[name] = item
+		outer := c.loop
+		c.loop = append(slices.Clone(outer), "${"+name+"}", item, "$"+name, item)
+		c.title = title
+		for _, s := range x.Do {
+			findings = append(findings, c.statement(s, src, p)...)
+		}
+		c.loop = outer
+	}
+	delete(c.vars.set, name)
+	if had {
+		c.vars.set[name] = before
+	}
+	return findings
+}
+
+// assign remembers NAME=value. It is false when a value would have to be computed: then nobody knows the variable.
+func (c *collector) assign(list []*syntax.Assign) bool {
+	for _, a := range list {
+		if a.Name == nil || a.Append || a.Array != nil || a.Index != nil {
+			return false
+		}
+		if a.Naked {
+			continue // export NAME
+		}
+		text, ok := "", true
+		if a.Value != nil {
+			text, ok = c.vars.constant(a.Value.Parts, false)
+		}
+		if !ok {
+			delete(c.vars.set, a.Name.Value)
+			return false
+		}
+		c.vars.set[a.Name.Value] = text
+	}
+	return len(list) > 0
+}
+
+func (c *collector) remembered(s *syntax.Stmt, src string, p part) []Finding {
+	cmd := c.vars.take(s, src, p)
+	c.title = ""
+	return []Finding{cmd.finding("note", shellOnly, "sets a variable for the commands below; the bot remembers it and leaves this out")}
+}
+
+// simple compiles one pipeline to a step.
+func (c *collector) simple(s *syntax.Stmt, src string, p part) []Finding {
+	cmd := c.vars.take(s, src, p)
+	cmd.source = strings.NewReplacer(c.loop...).Replace(cmd.source)
 	if c.end > 0 && cmd.line > c.end+1 {
 		c.guard = Guard{} // a blank line ends what "if … is down" is said of
 	}
@@ -263,9 +361,9 @@ func (c *collector) statement(s *syntax.Stmt, src string, p part) []Finding {
 	c.awaited(act)
 	step := Step{Line: cmd.line, Source: show(cmd.source), Phase: c.phase, Inputs: cmd.inputs, Action: act}
 	step.Title = c.heading(step.Source)
+	findings = c.stopped(act, findings)
 	if act == nil {
 		step.Manual = yourself(step.Source)
-		findings = c.stopped(cmd, findings)
 	} else if act.Risk() != action.Read {
 		step.Phase = Act // a change proves nothing
 	}
@@ -287,16 +385,64 @@ func (c *collector) awaited(act action.Action) {
 }
 
 // stopped takes back the complaint about changed offsets where the section has stopped the connector before.
-func (c *collector) stopped(cmd command, findings []Finding) []Finding {
-	for i, f := range findings {
-		if f.Code != offsetsCode {
-			continue
-		}
-		for _, s := range c.all() {
-			if t, ok := s.Action.(action.Transition); ok && t.To == connect.Stopped && strings.Contains(show(cmd.source), "/"+show(t.Connector)+"/") {
-				findings[i] = cmd.unknown("changing offsets is done by a person")
-			}
+func (c *collector) stopped(act action.Action, findings []Finding) []Finding {
+	alter, ok := act.(action.AlterOffsets)
+	if !ok {
+		return findings
+	}
+	for _, s := range c.all() {
+		if t, ok := s.Action.(action.Transition); ok && t.To == connect.Stopped && t.Connector == alter.Connector {
+			return slices.DeleteFunc(findings, func(f Finding) bool { return f.Code == offsetsCode })
 		}
 	}
 	return findings
+}
+
+// pair joins the DELETE of a connector with what creates it again: together they are connect.recreate. A DELETE that
+// nothing follows stays with people.
+func (c *collector) pair() {
+	var waiting *Step
+	for g := range c.groups {
+		for i := range c.groups[g].steps {
+			step := &c.groups[g].steps[i]
+			if r, ok := step.Action.(action.Recreate); ok && r.Half == action.Delete {
+				unpaired(waiting)
+				waiting = step
+				continue
+			}
+			if waiting != nil && again(waiting, step) {
+				waiting = nil
+			}
+		}
+	}
+	unpaired(waiting)
+}
+
+func unpaired(step *Step) {
+	if step != nil {
+		step.Action, step.Manual = nil, yourself(step.Source)
+	}
+}
+
+// again makes a step the second half of a deleted connector's way back, when it is one.
+func again(deleted, step *Step) bool {
+	first := deleted.Action.(action.Recreate)
+	second := action.Recreate{Cluster: first.Cluster, Connector: first.Connector, Half: action.Create}
+	switch a := step.Action.(type) {
+	case action.Recreate:
+		if a.Cluster != first.Cluster || a.Connector != "" && !strings.EqualFold(a.Connector, first.Connector) {
+			return false
+		}
+		second.Config, second.File = a.Config, a.File
+	case action.Configure:
+		if a.Cluster != first.Cluster || a.Connector != first.Connector || !a.Whole && a.Set["connector.class"] == "" {
+			return false
+		}
+		second.Config, second.File = a.Set, a.File
+	default:
+		return false
+	}
+	first.Config, first.File = second.Config, second.File
+	deleted.Action, step.Action = first, second
+	return true
 }

@@ -82,7 +82,7 @@ func TestComments(t *testing.T) {
 
 		{"terminal session", "$ " + pauseS + "\n{\"state\": \"PAUSED\"}\n$ curl -X PUT \\\n  localhost:8083/connectors/s/resume\nok", "pause resume"},
 		{"root is left out", "vault login root\n" + pauseS, "pause"},
-		{"offsets after a stop", stopS + "\ncurl -X DELETE localhost:8083/connectors/s/offsets\n" + resumeS, "stop manual resume"},
+		{"offsets after a stop", stopS + "\ncurl -X DELETE localhost:8083/connectors/s/offsets\n" + resumeS, "stop reset-offsets resume"},
 		{"here-document", "psql <<EOF\nDROP TABLE x;\nEOF", "manual"},
 		{"nothing", "", ""},
 		{"comment only", "# Just this", ""},
@@ -133,8 +133,8 @@ func TestTitles(t *testing.T) {
 		{"comment", "# Pause the sink\n" + pauseS, "Pause the sink"},
 		{"sentence", "# Pause the sink\n# because of that\n" + pauseS, "Pause the sink because of that"},
 		{"command", pauseS, pauseS},
-		{"placeholder", "echo <name>", "echo <name>"},
-		{"long", "echo " + strings.Repeat("a", 200), "echo " + strings.Repeat("a", 94) + "…"},
+		{"placeholder", "tool <name>", "tool <name>"},
+		{"long", "tool " + strings.Repeat("a", 200), "tool " + strings.Repeat("a", 94) + "…"},
 	} {
 		_, s := one(t, row.shell)
 		if len(s.Common) != 1 || s.Common[0].Title != row.want {
@@ -147,13 +147,13 @@ func TestTitles(t *testing.T) {
 func TestPlaceholders(t *testing.T) {
 	for _, row := range []struct{ name, shell, want string }{
 		{"one", "vault lease renew x/<lease_id>", "lease_id"},
-		{"two that touch", "echo <a><b>", "a b"},
-		{"twice the same", "echo <a> <a>", "a"},
-		{"words", "echo <lease id>", "lease_id"},
-		{"in quotes", `echo "<a>" '<b>'`, "a b"},
+		{"two that touch", "tool <a><b>", "a b"},
+		{"twice the same", "tool <a> <a>", "a"},
+		{"words", "tool <lease id>", "lease_id"},
+		{"in quotes", `tool "<a>" '<b>'`, "a b"},
 		{"here-document", "cat <<EOF\nx\nEOF", ""},
 		{"redirection", "cat < file > other", ""},
-		{"marks of our own", "echo " + openMark + "x" + closeMark, ""},
+		{"marks of our own", "tool " + openMark + "x" + closeMark, ""},
 	} {
 		_, s := one(t, row.shell)
 		if got := strings.Join(s.Blanks(), " "); got != row.want {

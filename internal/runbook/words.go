@@ -1,23 +1,34 @@
 package runbook
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"cdcbot/internal/action"
 )
 
 // command is one shell statement taken apart, never run. Words are literal; a word that the shell would compute makes
 // the command opaque.
 type command struct {
 	words  []string
-	filter string // the jq program behind a pipe
+	stdin  string // what a here-document or an echo before the pipe gives it
+	pipe   action.Pipe
+	on     string // the container or pod that it runs in, "" for none
 	opaque string // why it cannot be compiled, "" when it can
 	source string // one line, as written
 	line   int
 	column int
 	inputs []string
+}
+
+// variables are what the document has set so far, and the dates that it takes.
+type variables struct {
+	set   map[string]string
+	dates map[string]string // the name of an input → the format of date(1)
 }
 
 // placeholder matches <lease_id>; a shell would see redirections. Two opening brackets are a here-document.
@@ -79,8 +90,9 @@ func parsable(src string) bool {
 	return len(src) <= maxBlock && len(opening.FindAllStringIndex(src, maxNesting+1)) <= maxNesting
 }
 
-// take flattens a statement to words. Pipes into jq are understood; anything else that the shell would do makes it opaque.
-func take(s *syntax.Stmt, src string, p part) command {
+// take flattens a statement to words. What it is piped into is understood where it only shows; anything else that the
+// shell would do makes it opaque.
+func (v *variables) take(s *syntax.Stmt, src string, p part) command {
 	begin, end := int(s.Pos().Offset()), int(s.End().Offset())
 	raw := src[min(begin, len(src)):min(end, len(src))]
 	row := int(s.Pos().Line()) - 1
@@ -92,15 +104,70 @@ func take(s *syntax.Stmt, src string, p part) command {
 		cmd.opaque = "it runs in the background or is negated"
 		return cmd
 	}
-	chain, why := pipeline(s)
-	if why == "" {
-		cmd.words, why = literal(chain[0])
+	if cmd.opaque = v.read(s, &cmd); cmd.opaque == "" {
+		cmd = unwrap(cmd)
 	}
-	if why == "" {
-		cmd.filter, why = filters(chain[1:])
+	for _, name := range inputsIn(strings.Join(cmd.words, " ") + " " + cmd.stdin) {
+		if !slices.Contains(cmd.inputs, name) {
+			cmd.inputs = append(cmd.inputs, name)
+		}
 	}
-	cmd.opaque = why
 	return cmd
+}
+
+// read takes a pipeline apart: what gives the command its input, the command, and what shows its output.
+func (v *variables) read(s *syntax.Stmt, cmd *command) (why string) {
+	chain, why := pipeline(s)
+	if why != "" {
+		return why
+	}
+	words := make([][]string, len(chain))
+	for i, one := range chain {
+		text, has, why := v.document(one)
+		if why == "" {
+			words[i], why = v.literal(one)
+		}
+		if why != "" && i > 0 {
+			why = "behind its pipe, " + why
+		}
+		if why != "" {
+			return why
+		}
+		if has && i > 0 {
+			return "a here-document stands behind its pipe"
+		}
+		cmd.stdin = either(has, text, cmd.stdin)
+	}
+	if text, ok := prints(words[0], cmd.stdin); ok && len(words) > 1 && programs[words[1][0]] == nil {
+		cmd.stdin, words = text, words[1:]
+	}
+	cmd.words = words[0]
+	cmd.pipe, why = piped(words[1:])
+	return why
+}
+
+func either(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+// prints gives the text that echo, printf and cat put into a pipe.
+func prints(words []string, stdin string) (string, bool) {
+	switch {
+	case words[0] == "cat" && len(words) == 1:
+		return stdin, true
+	case words[0] == "echo" && len(words) > 1:
+		rest := words[1:]
+		for len(rest) > 0 && (rest[0] == "-n" || rest[0] == "-e") {
+			rest = rest[1:]
+		}
+		return strings.Join(rest, " ") + "\n", true
+	case words[0] == "printf" && len(words) == 2 && !strings.Contains(words[1], "%"):
+		return strings.ReplaceAll(words[1], `\n`, "\n"), true
+	}
+	return "", false
 }
 
 // pipeline lists the statements of a | b | c.
@@ -129,19 +196,19 @@ var continued = regexp.MustCompile(`[ \t]*\\\n\s*`)
 func oneLine(raw string) string { return strings.TrimSpace(continued.ReplaceAllString(raw, " ")) }
 
 // literal gives the words of a simple command, or why it is not one.
-func literal(s *syntax.Stmt) ([]string, string) {
+func (v *variables) literal(s *syntax.Stmt) ([]string, string) {
 	call, ok := s.Cmd.(*syntax.CallExpr)
 	switch {
 	case !ok || len(call.Args) == 0:
 		return nil, "it is more than one simple command"
-	case len(call.Assigns) > 0:
-		return nil, "it sets variables"
+	case len(call.Assigns) > 0 && len(call.Args) == 0:
+		return nil, "it sets a variable that the shell would compute"
 	case !harmless(s.Redirs):
 		return nil, "it redirects"
 	}
 	words := make([]string, len(call.Args))
 	for i, arg := range call.Args {
-		text, ok := constant(arg.Parts, false)
+		text, ok := v.constant(arg.Parts, false)
 		if !ok {
 			return nil, "the shell would compute a part of it"
 		}
@@ -150,18 +217,43 @@ func literal(s *syntax.Stmt) ([]string, string) {
 	return words, ""
 }
 
-// harmless reports whether redirections only hide output: 2>&1 and anything into /dev/null.
+// document is the here-document or here-string of a command.
+func (v *variables) document(s *syntax.Stmt) (text string, has bool, why string) {
+	for _, r := range s.Redirs {
+		word := r.Hdoc
+		switch r.Op {
+		case syntax.Hdoc, syntax.DashHdoc:
+		case syntax.WordHdoc:
+			word = r.Word
+		default:
+			continue
+		}
+		if word == nil {
+			return "", true, "" // an empty document
+		}
+		body, ok := v.constant(word.Parts, true)
+		if !ok {
+			return "", true, "the shell would compute a part of its here-document"
+		}
+		text, has = body, true
+	}
+	return text, has, ""
+}
+
+// harmless reports whether redirections only hide output or give input that is written here: 2>&1, anything into
+// /dev/null, a here-document.
 func harmless(redirs []*syntax.Redirect) bool {
 	for _, r := range redirs {
 		to, ok := "", false
 		if r.Word != nil {
-			to, ok = constant(r.Word.Parts, false)
+			to, ok = (&variables{}).constant(r.Word.Parts, false)
 		}
 		switch {
+		case r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc || r.Op == syntax.WordHdoc:
 		case !ok:
 			return false
-		case r.Op == syntax.DplOut && to == "1":
-		case (r.Op == syntax.RdrOut || r.Op == syntax.RdrAll) && to == "/dev/null":
+		case r.Op == syntax.DplOut && (to == "1" || to == "2"):
+		case (r.Op == syntax.RdrOut || r.Op == syntax.RdrAll || r.Op == syntax.AppOut) && to == "/dev/null":
 		default:
 			return false
 		}
@@ -169,32 +261,93 @@ func harmless(redirs []*syntax.Redirect) bool {
 	return true
 }
 
-// constant is the text of a word that the shell would leave as it is.
-func constant(parts []syntax.WordPart, quoted bool) (string, bool) {
+// constant is the text of a word that the shell would leave as it is, with the variables that the document has set. A
+// variable that nobody has set is a blank for a person to fill.
+func (v *variables) constant(parts []syntax.WordPart, quoted bool) (string, bool) {
 	var b strings.Builder
 	for _, p := range parts {
-		switch x := p.(type) {
-		case *syntax.Lit:
-			if !quoted && expands.MatchString(x.Value) {
-				return "", false
-			}
-			b.WriteString(unescape(x.Value, quoted))
-		case *syntax.SglQuoted:
-			if x.Dollar {
-				return "", false
-			}
-			b.WriteString(x.Value)
-		case *syntax.DblQuoted:
-			text, ok := constant(x.Parts, true)
-			if !ok || x.Dollar {
-				return "", false
-			}
-			b.WriteString(text)
+		text, ok := v.part(p, quoted)
+		if !ok {
+			return "", false
+		}
+		b.WriteString(text)
+	}
+	return b.String(), true
+}
+
+func (v *variables) part(p syntax.WordPart, quoted bool) (string, bool) {
+	switch x := p.(type) {
+	case *syntax.Lit:
+		return unescape(x.Value, quoted), quoted || !expands.MatchString(x.Value)
+	case *syntax.SglQuoted:
+		return x.Value, !x.Dollar
+	case *syntax.DblQuoted:
+		text, ok := v.constant(x.Parts, true)
+		return text, ok && !x.Dollar
+	case *syntax.ParamExp:
+		return v.value(x)
+	case *syntax.CmdSubst:
+		return v.date(x)
+	}
+	return "", false
+}
+
+var variable = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,40}$`)
+
+// value is $NAME, ${NAME} and ${NAME:-default}.
+func (v *variables) value(x *syntax.ParamExp) (string, bool) {
+	if x.Param == nil || !variable.MatchString(x.Param.Value) || x.Excl || x.Length || x.Width || x.Index != nil || x.Slice != nil || x.Repl != nil || x.Names != 0 || x.Flags != nil || x.NestedParam != nil {
+		return "", false
+	}
+	if text, set := v.set[x.Param.Value]; set && x.Exp == nil {
+		return text, true
+	}
+	if x.Exp == nil {
+		return openMark + x.Param.Value + closeMark, true
+	}
+	if x.Exp.Op != syntax.DefaultUnset && x.Exp.Op != syntax.DefaultUnsetOrNull || x.Exp.Word == nil {
+		return "", false
+	}
+	if text, set := v.set[x.Param.Value]; set {
+		return text, true
+	}
+	return v.constant(x.Exp.Word.Parts, true)
+}
+
+// date is $(date +FORMAT): a blank that the time fills when a plan is made.
+func (v *variables) date(x *syntax.CmdSubst) (string, bool) {
+	if len(x.Stmts) != 1 || v.dates == nil {
+		return "", false
+	}
+	words, why := v.literal(x.Stmts[0])
+	if why != "" || words[0] != "date" {
+		return "", false
+	}
+	format := "+%a %b %e %H:%M:%S %Z %Y"
+	for _, w := range words[1:] {
+		switch {
+		case strings.HasPrefix(w, "+"):
+			format = w
+		case w == "-u" || w == "--utc":
 		default:
 			return "", false
 		}
 	}
-	return b.String(), true
+	return openMark + v.dated(format) + closeMark, true
+}
+
+// dated names the blank of a format; the same format has the same blank.
+func (v *variables) dated(format string) string {
+	for n := 1; ; n++ {
+		name := "date"
+		if n > 1 {
+			name = fmt.Sprintf("date_%d", n)
+		}
+		if had, taken := v.dates[name]; !taken || had == format {
+			v.dates[name] = format
+			return name
+		}
+	}
 }
 
 // expands matches unquoted text that a shell turns into other words: lists in braces, names of files, a home folder.
