@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,19 +14,45 @@ import (
 // Config is everything the bot can be told. Struct tags are the truth: key is the YAML key, default the value when the
 // key is absent, expect what a complaint says was expected, and secret marks a key that also has a "<key>_file".
 type Config struct {
-	Listen    string              `key:"listen" default:"127.0.0.1:8080" check:"hostport"`
-	Log       Log                 `key:"log"`
-	Redis     Redis               `key:"redis"`
-	Slack     Slack               `key:"slack"`
-	Alerts    Alerts              `key:"alerts"`
-	Watch     Watch               `key:"watch"`
-	Runbooks  Runbooks            `key:"runbooks"`
-	Approval  Approval            `key:"approval"`
-	Incident  Incident            `key:"incident"`
-	Execution Execution           `key:"execution"`
-	Diagnosis Diagnosis           `key:"diagnosis"`
-	Pipelines map[string]Pipeline `key:"pipelines"`
+	Listen     string              `key:"listen" default:"127.0.0.1:8080" check:"hostport"`
+	Log        Log                 `key:"log"`
+	Redis      Redis               `key:"redis"`
+	Slack      Slack               `key:"slack"`
+	Alerts     Alerts              `key:"alerts"`
+	Watch      Watch               `key:"watch"`
+	Runbooks   Runbooks            `key:"runbooks"`
+	Approval   Approval            `key:"approval"`
+	Incident   Incident            `key:"incident"`
+	Execution  Execution           `key:"execution"`
+	Diagnosis  Diagnosis           `key:"diagnosis"`
+	Docker     Docker              `key:"docker"`
+	Kubernetes Kubernetes          `key:"kubernetes"`
+	Page       Page                `key:"page"`
+	Pipelines  map[string]Pipeline `key:"pipelines" marker:"CONNECT_URL"`
 }
+
+// Docker is the engine that runs services of kind docker. It is never asked unless a service is of that kind.
+type Docker struct {
+	Host string `key:"host" default:"unix:///var/run/docker.sock"`
+}
+
+// Kubernetes is the cluster that runs services of kind kubernetes. Without a kubeconfig it is the one the bot runs in.
+type Kubernetes struct {
+	Kubeconfig string `key:"kubeconfig" check:"file"`
+	Context    string `key:"context"`
+	Namespace  string `key:"namespace" default:"default"`
+}
+
+// Page is whom the bot calls: PagerDuty's Events API v2, or any webhook that takes JSON.
+type Page struct {
+	PagerDutyKey string `key:"pagerduty_key" secret:"true"`
+	PagerDutyURL string `key:"pagerduty_url" default:"https://events.pagerduty.com/v2/enqueue" check:"url"`
+	URL          string `key:"url" check:"url"`
+	Token        string `key:"token" secret:"true"`
+}
+
+// Enabled reports whether anybody can be paged.
+func (p Page) Enabled() bool { return p.PagerDutyKey != "" || p.URL != "" }
 
 // Log says how much is logged and in which form.
 type Log struct {
@@ -105,10 +132,96 @@ type Diagnosis struct {
 
 // Pipeline is one CDC pipeline: a Connect cluster, the connectors on it that belong together, and the databases around them.
 type Pipeline struct {
-	Channel    string   `key:"channel"`
+	Channel    string             `key:"channel"`
+	Connectors []string           `key:"connectors"`
+	Connect    Connect            `key:"connect"`
+	Postgres   Postgres           `key:"postgres"`
+	Cassandra  Cassandra          `key:"cassandra"`
+	Vault      Vault              `key:"vault"`
+	Kafka      Kafka              `key:"kafka"`
+	Registry   System             `key:"registry"`
+	Prometheus System             `key:"prometheus"`
+	CDCAPI     CDCAPI             `key:"cdc_api"`
+	HTTP       map[string]System  `key:"http"`
+	Services   map[string]Service `key:"services"`
+	Failover   Failover           `key:"failover"`
+}
+
+// System is a server that is asked over HTTP. Aliases are other spellings of it in runbooks.
+type System struct {
+	URL      string   `key:"url" check:"url"`
+	Aliases  []string `key:"aliases"`
+	Username string   `key:"username"`
+	Password string   `key:"password" secret:"true"`
+	Token    string   `key:"token" secret:"true"`
+	CAFile   string   `key:"ca_file" check:"file"`
+}
+
+// CDCAPI is the API of the dead-letter queue. Some deployments serve it under a prefix such as /api/v1, where a replay is
+// answered later.
+type CDCAPI struct {
+	URL      string   `key:"url" check:"url"`
+	Prefix   string   `key:"prefix"`
+	Aliases  []string `key:"aliases"`
+	Username string   `key:"username"`
+	Password string   `key:"password" secret:"true"`
+	Token    string   `key:"token" secret:"true"`
+	CAFile   string   `key:"ca_file" check:"file"`
+}
+
+// Cassandra is the source database.
+type Cassandra struct {
+	Hosts      []string `key:"hosts"` // host or host:port
+	Username   string   `key:"username"`
+	Password   string   `key:"password" secret:"true"`
+	CAFile     string   `key:"ca_file" check:"file"`
+	Datacenter string   `key:"datacenter"`
+	Aliases    []string `key:"aliases"`
+}
+
+// Vault holds the credentials of the sink. Connector and options say where fresh ones go.
+type Vault struct {
+	URL            string   `key:"url" check:"url"`
+	Token          string   `key:"token" secret:"true"`
+	Namespace      string   `key:"namespace"`
+	CAFile         string   `key:"ca_file" check:"file"`
+	Aliases        []string `key:"aliases"`
+	Connector      string   `key:"connector"`
+	UserOption     string   `key:"user_option" default:"connection.user"`
+	PasswordOption string   `key:"password_option" default:"connection.password"`
+}
+
+// Kafka is the brokers behind the Connect cluster.
+type Kafka struct {
+	Brokers   []string `key:"brokers"`
+	Aliases   []string `key:"aliases"`
+	TLS       bool     `key:"tls"`
+	CAFile    string   `key:"ca_file" check:"file"`
+	Mechanism string   `key:"sasl_mechanism" oneof:"plain scram-sha-256 scram-sha-512"`
+	Username  string   `key:"username"`
+	Password  string   `key:"password" secret:"true"`
+}
+
+// Service is one workload that a runbook may restart, scale or read the logs of. Its name is the compose service.
+type Service struct {
+	Kind    string   `key:"kind" default:"docker" oneof:"docker kubernetes"`
+	Name    string   `key:"name"` // the container ("cdc-" and the service's name when empty), or deployment/x, statefulset/x
+	Aliases []string `key:"aliases"`
+}
+
+// Failover is the cluster in the other region and the connectors that stand in, written "here=there".
+type Failover struct {
+	Connect    Backup   `key:"connect"`
 	Connectors []string `key:"connectors"`
-	Connect    Connect  `key:"connect"`
-	Postgres   Postgres `key:"postgres"`
+}
+
+// Backup is a Connect cluster that need not be there.
+type Backup struct {
+	URL      string `key:"url" check:"url"`
+	Username string `key:"username"`
+	Password string `key:"password" secret:"true"`
+	Token    string `key:"token" secret:"true"`
+	CAFile   string `key:"ca_file" check:"file"`
 }
 
 // Connect is one Kafka Connect cluster. Aliases are other host:port spellings that runbooks use for it.
@@ -120,6 +233,8 @@ type Connect struct {
 	Token    string        `key:"token" secret:"true"`
 	CAFile   string        `key:"ca_file" check:"file"`
 	Timeout  time.Duration `key:"timeout" default:"10s" min:"100ms"`
+	// Files is the folder of connector configurations that runbooks name by path (-d @docker/connectors/sink.json).
+	Files string `key:"files" check:"folder"`
 }
 
 // Postgres is the sink database. Progress tables are counted to prove that records arrive again.
@@ -127,18 +242,38 @@ type Postgres struct {
 	URL      string   `key:"url" check:"postgres"`
 	Password string   `key:"password" secret:"true"`
 	Progress []string `key:"progress_tables"`
+	Aliases  []string `key:"aliases"` // containers and addresses that runbooks use for it
 }
 
-// Secrets lists every secret value that was loaded, for redaction.
+// Secrets lists every secret value that was loaded, for redaction: all fields that are tagged so, and passwords in URLs.
 func (c *Config) Secrets() []string {
-	values := []string{c.Redis.Password, c.Slack.BotToken, c.Slack.AppToken, c.Alerts.Token, c.Alerts.Password}
-	values = append(values, urlPassword(c.Redis.URL))
-	for _, p := range c.Pipelines {
-		values = append(values, p.Connect.Password, p.Connect.Token, p.Postgres.Password, urlPassword(p.Postgres.URL), urlPassword(p.Connect.URL))
-	}
+	values := secrets(reflect.ValueOf(*c))
 	values = slices.DeleteFunc(values, func(s string) bool { return s == "" })
 	slices.Sort(values)
 	return slices.Compact(values)
+}
+
+func secrets(v reflect.Value) []string {
+	var values []string
+	switch v.Kind() {
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			values = append(values, secrets(v.MapIndex(key))...)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field, tag := v.Field(i), v.Type().Field(i).Tag
+			switch {
+			case field.Kind() != reflect.String:
+				values = append(values, secrets(field)...)
+			case tag.Get("secret") != "":
+				values = append(values, field.String())
+			case tag.Get("check") == "url" || tag.Get("check") == "postgres" || tag.Get("check") == "redis":
+				values = append(values, urlPassword(field.String()))
+			}
+		}
+	}
+	return values
 }
 
 // Names lists the pipelines, sorted.

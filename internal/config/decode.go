@@ -31,7 +31,7 @@ func (d *decoder) structure(prefix string, v reflect.Value) {
 		key := join(prefix, field.Tag.Get("key"))
 		switch {
 		case field.Type.Kind() == reflect.Map:
-			d.pipelines(key, v.Field(i))
+			d.named(key, field.Tag.Get("marker"), v.Field(i))
 		case field.Type.Kind() == reflect.Struct:
 			d.known = append(d.known, key)
 			d.structure(key, v.Field(i))
@@ -41,11 +41,12 @@ func (d *decoder) structure(prefix string, v reflect.Value) {
 	}
 }
 
-// pipelines fills the map of named pipelines: names come from the file and from environment variables that fit a key.
-func (d *decoder) pipelines(key string, v reflect.Value) {
+// named fills a map of named settings, such as the pipelines: names come from the file and, where the tag marker names
+// a key that every entry has, from environment variables that end in it.
+func (d *decoder) named(key, marker string, v reflect.Value) {
 	d.known = append(d.known, key)
 	v.Set(reflect.MakeMap(v.Type()))
-	for _, name := range d.pipelineNames(key) {
+	for _, name := range d.names(key, marker) {
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.known = append(d.known, join(key, name))
 		d.structure(join(key, name), element)
@@ -53,30 +54,33 @@ func (d *decoder) pipelines(key string, v reflect.Value) {
 	}
 }
 
-func (d *decoder) pipelineNames(key string) []string {
+func (d *decoder) names(key, marker string) []string {
 	var names []string
 	if node, ok := lookup(d.given, key); ok {
 		section, isMap := node.(map[string]any)
 		if !isMap && node != nil {
-			d.problem(key, fmt.Sprint(node), "a mapping of pipeline name to its settings", "file")
+			d.problem(key, fmt.Sprint(node), "a mapping of names to their settings", "file")
 		}
 		for name := range section {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return append(names, d.envPipelines(key, names)...)
+	if marker == "" {
+		return names
+	}
+	return append(names, d.envNames(key, marker, names)...)
 }
 
-// envPipelines finds pipelines that only the environment names, by the one key every pipeline has.
-func (d *decoder) envPipelines(key string, have []string) []string {
+// envNames finds entries that only the environment names, by the one key every entry has.
+func (d *decoder) envNames(key, marker string, have []string) []string {
 	var names []string
 	for variable := range d.env {
 		rest, ok := strings.CutPrefix(variable, EnvName(key)+"_")
 		if !ok {
 			continue
 		}
-		name, ok := strings.CutSuffix(rest, "_CONNECT_URL")
+		name, ok := strings.CutSuffix(rest, "_"+marker)
 		if !ok || slices.ContainsFunc(have, func(h string) bool { return EnvName(h) == EnvName(name) }) {
 			continue
 		}
@@ -336,6 +340,10 @@ var checks = map[string]check{
 	"url":      {"a URL such as http://localhost:8083", schemeIn("http", "https")},
 	"redis":    {"a URL such as redis://127.0.0.1:6379/0 (also rediss:// and unix://)", schemeIn("redis", "rediss", "unix")},
 	"postgres": {"a URL such as postgres://user@localhost:5432/warehouse", schemeIn("postgres", "postgresql")},
+	"folder": {"the path of a folder", func(s string) bool {
+		info, err := os.Stat(s)
+		return err == nil && info.IsDir()
+	}},
 	"file": {"the path of a readable file", func(s string) bool {
 		info, err := os.Stat(s)
 		return err == nil && !info.IsDir()
@@ -398,7 +406,23 @@ func (d *decoder) check(c *Config) {
 			d.problem("pipelines."+name+".channel", "", "a channel ID or name here or in slack.channel", "default")
 		}
 	}
+	for name, p := range c.Pipelines {
+		d.failover("pipelines."+name+".failover", p.Failover)
+	}
 	if (c.Alerts.Username == "") != (c.Alerts.Password == "") {
 		d.problem("alerts.username", c.Alerts.Username+hidden, "username and password together, or neither", "file")
+	}
+}
+
+// failover checks that connectors are written here=there, and that there is a cluster for them.
+func (d *decoder) failover(key string, f Failover) {
+	for _, pair := range f.Connectors {
+		here, there, ok := strings.Cut(pair, "=")
+		if !ok || here == "" || there == "" {
+			d.problem(key+".connectors", pair, "connectors written here=there, such as postgres-sink=postgres-sink-backup", "file")
+		}
+	}
+	if len(f.Connectors) > 0 && f.Connect.URL == "" {
+		d.problem(key+".connect.url", "", "the Connect cluster in the other region", "default")
 	}
 }
