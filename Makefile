@@ -58,6 +58,10 @@ lab: ## install and start the real services on loopback (see lab/README.md)
 	./lab/install.sh
 	./lab/up.sh
 
+.PHONY: lab-vault
+lab-vault: ## build the lab's Vault, once (5 min on 2 cores)
+	./lab/vault/build.sh
+
 .PHONY: lab-down
 lab-down: ## end the real services; nothing is left behind
 	./lab/down.sh
