@@ -83,6 +83,11 @@ func away(err error) bool {
 	return errors.Is(err, connect.ErrUnreachable) || errors.Is(err, connect.ErrTimeout)
 }
 
+// Away reports whether an error says that a Connect cluster cannot be asked now, rather than that it would refuse.
+func Away(err error) bool {
+	return away(err) || errors.Is(err, connect.ErrRebalancing) || errors.Is(err, connect.ErrStarting) || errors.Is(err, connect.ErrBroken)
+}
+
 // Observe implements Action.
 func (a Failover) Observe(ctx context.Context, w World) (bool, error) {
 	for _, p := range a.Pairs {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -74,34 +73,6 @@ func (a *App) openDatabase(c config.Postgres) (Database, error) {
 		return a.options.Database(c)
 	}
 	return postgres.New(postgres.Options{URL: c.URL, Password: c.Password, Timeout: a.config.Diagnosis.Probe})
-}
-
-// Targets are the spellings of a pipeline's Connect cluster that runbooks may use.
-func Targets(c *config.Config, pipeline string) runbook.Targets {
-	t := runbook.Targets{Clusters: map[string]string{}, Default: pipeline}
-	p := c.Pipelines[pipeline].Connect
-	if u, err := url.Parse(p.URL); err == nil {
-		t.Clusters[strings.ToLower(u.Host)] = pipeline
-	}
-	for _, alias := range p.Aliases {
-		t.Clusters[strings.ToLower(alias)] = pipeline
-	}
-	// What every runbook of this world writes, unless it is another pipeline's own address.
-	for _, usual := range []string{"localhost:8083", "127.0.0.1:8083", "kafka-connect:8083", "connect:8083"} {
-		if _, taken := t.Clusters[usual]; !taken && !othersOwn(c, pipeline, usual) {
-			t.Clusters[usual] = pipeline
-		}
-	}
-	return t
-}
-
-func othersOwn(c *config.Config, pipeline, host string) bool {
-	for name, p := range c.Pipelines {
-		if u, err := url.Parse(p.Connect.URL); name != pipeline && err == nil && strings.EqualFold(u.Host, host) {
-			return true
-		}
-	}
-	return false
 }
 
 func (cl *cluster) pipeline() remediation.Pipeline {

@@ -30,7 +30,15 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 	if inc.State == incident.Closed {
 		return approval.Request{}, ErrClosed
 	}
+	if w.Recipe.Runbook == "" {
+		w.Recipe.Runbook = inc.Runbook
+	}
+	w.Recipe = f.derive(ctx, f.Pipelines[inc.Pipeline], w.Recipe)
 	plan, recipe, err := f.fresh(inc, w.Recipe)
+	if err != nil {
+		return approval.Request{}, err
+	}
+	looks, err := Preview(ctx, plan, f.Pipelines[inc.Pipeline].World, f.Redact)
 	if err != nil {
 		return approval.Request{}, err
 	}
@@ -41,16 +49,19 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 	if err != nil {
 		return req, fmt.Errorf("asking for %q on %s: %w", plan.Title, inc.ID, err)
 	}
-	return req, f.asked(ctx, req, plan, w.By)
+	if err := f.Journal.SaveLooks(ctx, inc.ID, req.ID, looks); err != nil {
+		return req, err
+	}
+	return req, f.asked(ctx, req, plan, looks, w.By)
 }
 
-func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Plan, by Person) error {
+func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Plan, looks []Look, by Person) error {
 	if err := f.Queue.Enqueue(ctx, Job{Kind: Expire, Incident: req.Incident, Request: req.ID}, req.ExpiresAt); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("%s asks for: %s", by.Name, plan.Title)
 	data := map[string]any{"request": req.ID, "digest": req.Digest, "risk": req.Risk, "needed": req.Needed,
-		"reason": req.Reason, "effects": plan.Effects(), "recipe": req.Recipe, "expires_at": req.ExpiresAt}
+		"reason": req.Reason, "effects": plan.Effects(), "previews": looks, "recipe": req.Recipe, "expires_at": req.ExpiresAt}
 	if err := f.record(ctx, req.Incident, timeline.PlanProposed, person(by), "ask:"+req.ID, text, data); err != nil {
 		return err
 	}

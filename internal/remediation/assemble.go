@@ -30,7 +30,11 @@ func (f *Flow) View(ctx context.Context, id string) (View, error) {
 		v.Fixes = f.fixes(inc, d)
 	}
 	for _, req := range requests {
-		v.Requests = append(v.Requests, f.show(inc, req))
+		asked, err := f.show(ctx, inc, req)
+		if err != nil {
+			return View{}, err
+		}
+		v.Requests = append(v.Requests, asked)
 	}
 	return v, nil
 }
@@ -45,13 +49,17 @@ func (f *Flow) Asked(ctx context.Context, id string) (Asked, error) {
 	if err != nil {
 		return Asked{}, err
 	}
-	return f.show(inc, req), nil
+	return f.show(ctx, inc, req)
 }
 
-func (f *Flow) show(inc incident.Incident, req approval.Request) Asked {
+func (f *Flow) show(ctx context.Context, inc incident.Incident, req approval.Request) (Asked, error) {
+	looks, err := f.Journal.Looks(ctx, inc.ID, req.ID)
+	if err != nil {
+		return Asked{}, err
+	}
 	plan, err := f.again(inc, req)
 	if err != nil {
-		return Asked{Request: req, Stale: err.Error()}
+		return Asked{Request: req, Looks: looks, Stale: err.Error()}, nil
 	}
-	return Asked{Request: req, Plan: plan}
+	return Asked{Request: req, Plan: plan, Looks: looks}, nil
 }

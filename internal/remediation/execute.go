@@ -123,6 +123,7 @@ type execution struct {
 	*Flow
 	inc   incident.Incident
 	run   Run
+	plan  runbook.Plan
 	token int64
 }
 
@@ -131,6 +132,7 @@ func (x *execution) walk(ctx context.Context) error {
 	if err != nil || ended(x.run) {
 		return err
 	}
+	x.plan = plan
 	for i, step := range plan.Steps {
 		going, err := x.step(ctx, i, step, world)
 		if err != nil || !going {
@@ -222,6 +224,9 @@ func (x *execution) step(ctx context.Context, i int, s runbook.Step, w action.Wo
 	if by, err := x.Journal.Signalled(ctx, x.inc.ID, x.run.ID, "cancel"); err != nil || by != "" {
 		return false, errors.Join(err, x.cancelled(ctx, by))
 	}
+	if end, ok := x.toleratedUntil(i); ok && !x.Now().Before(end) && !tookBack(s) {
+		return true, x.skip(ctx, i, "the time for which errors were tolerated is over; only the way back runs")
+	}
 	if skip, why := x.guarded(ctx, s); skip {
 		return true, x.skip(ctx, i, why)
 	}
@@ -231,6 +236,29 @@ func (x *execution) step(ctx context.Context, i int, s runbook.Step, w action.Wo
 	return x.act(ctx, i, s, w)
 }
 
+// toleratedUntil is when the tolerance for errors ends that a step before i has begun and no step between took back.
+func (x *execution) toleratedUntil(i int) (time.Time, bool) {
+	var end time.Time
+	for k, s := range x.plan.Steps[:min(i, len(x.plan.Steps))] {
+		a, ok := s.Action.(action.Configure)
+		if !ok || x.run.Steps[k].State != StepSucceeded {
+			continue
+		}
+		switch {
+		case a.Tolerant() && a.Expires > 0:
+			end = x.run.Steps[k].EndedAt.Add(a.Expires)
+		case a.Back:
+			end = time.Time{}
+		}
+	}
+	return end, !end.IsZero()
+}
+
+func tookBack(s runbook.Step) bool {
+	a, ok := s.Action.(action.Configure)
+	return ok && a.Back
+}
+
 // guarded checks a step's guard when its turn comes. A target that cannot be probed leaves the step to a person.
 func (x *execution) guarded(ctx context.Context, s runbook.Step) (skip bool, why string) {
 	if s.Guard.Target == "" {
@@ -238,11 +266,27 @@ func (x *execution) guarded(ctx context.Context, s runbook.Step) (skip bool, why
 	}
 	e := x.Pipelines[x.inc.Pipeline].Collect(ctx, nil)
 	for _, p := range e.Probes {
-		if p.Name == s.Guard.Target && p.OK {
-			return true, fmt.Sprintf("%s: %s answers (%s)", s.Guard.Text, p.Name, p.Text)
+		if p.Name == s.Guard.Target {
+			return p.OK, fmt.Sprintf("%s: %s answers (%s)", s.Guard.Text, p.Name, p.Text)
 		}
 	}
-	return false, ""
+	return x.running(ctx, s.Guard)
+}
+
+// running asks the engine about a guard's target that no probe knows. What nobody can tell runs: people approved it
+// with its condition.
+func (x *execution) running(ctx context.Context, g runbook.Guard) (bool, string) {
+	p := x.Pipelines[x.inc.Pipeline]
+	name, ok := p.Targets.Services[g.Target]
+	if !ok {
+		return false, ""
+	}
+	one, err := p.World.Workload(name)
+	if err != nil {
+		return false, ""
+	}
+	state, up, err := one.State(ctx)
+	return err == nil && up, fmt.Sprintf("%s: %s is %s", g.Text, name, state)
 }
 
 func (x *execution) skip(ctx context.Context, i int, why string) error {
@@ -302,6 +346,11 @@ func (x *execution) finish(ctx context.Context, i int, s runbook.Step, out actio
 func (x *execution) ask(ctx context.Context, i int) error {
 	step := &x.run.Steps[i]
 	step.State, step.StartedAt, x.run.State = StepWaiting, x.Now(), Waiting
+	if end, ok := x.toleratedUntil(i); ok {
+		if err := x.Queue.Enqueue(ctx, Job{Kind: Execute, Incident: x.inc.ID, Request: x.run.Request, Run: x.run.ID, Attempt: "tolerance"}, end); err != nil {
+			return err
+		}
+	}
 	if err := x.event(ctx, timeline.StepStarted, i, "waits for a person: "+step.Effect, nil); err != nil {
 		return err
 	}
@@ -314,8 +363,15 @@ func (x *execution) waited(ctx context.Context, i int) (bool, error) {
 		return false, errors.Join(err, x.cancelled(ctx, by))
 	}
 	by, err := x.Journal.Signalled(ctx, x.inc.ID, x.run.ID, fmt.Sprintf("done:%d", i+1))
-	if err != nil || by == "" {
+	if err != nil {
 		return false, err
+	}
+	if end, ok := x.toleratedUntil(i); by == "" && ok && !x.Now().Before(end) {
+		x.run.State = Running
+		return true, x.skip(ctx, i, "nobody pressed Done in time; the tolerance for errors ends now")
+	}
+	if by == "" {
+		return false, nil
 	}
 	step := &x.run.Steps[i]
 	step.State, step.EndedAt, step.By, x.run.State = StepSucceeded, x.Now(), by, Running

@@ -114,9 +114,9 @@ func optionFixes(book *runbook.Book, s runbook.Section, p Pipeline, c diagnosis.
 
 func sectionFix(book *runbook.Book, s runbook.Section, option int, p Pipeline) (Fix, bool) {
 	recipe := approval.Recipe{Runbook: book.Name, Section: s.ID, Option: option}
-	blanks := inputsOf(s, option)
-	if len(blanks) > 0 {
-		return Fix{Section: s.ID, Option: option, Title: title(s, option), Effect: "Asks for " + names(blanks) + " first.", Inputs: blanks, Risk: "change"}, true
+	blanks := derivedBlanks(book, s.ID, option, inputsOf(s, option))
+	if len(inputsOf(s, option)) > 0 {
+		return Fix{Section: s.ID, Option: option, Title: title(s, option), Effect: asksFor(blanks), Inputs: blanks, Risk: "change"}, true
 	}
 	plan, err := book.Plan(s.ID, option, nil, p.Targets)
 	if err != nil || len(plan.Steps) == 0 {
@@ -145,6 +145,13 @@ func inputsOf(s runbook.Section, option int) []Input {
 		}
 	}
 	return list
+}
+
+func asksFor(blanks []Input) string {
+	if len(blanks) == 0 {
+		return "The bot fills what the runbook leaves open."
+	}
+	return "Asks for " + names(blanks) + " first."
 }
 
 func names(list []Input) string {
@@ -207,8 +214,8 @@ func (f *Flow) RecipeOf(ctx context.Context, id, sectionID string, option int, i
 	if !ok {
 		return approval.Recipe{}, nil, fmt.Errorf("section %q of %s: %w", sectionID, book.Name, ErrNoSection)
 	}
-	recipe := approval.Recipe{Runbook: book.Name, Section: s.ID, Option: option, Inputs: inputs}
-	return recipe, missing(inputsOf(s, option), inputs), nil
+	recipe := f.derive(ctx, f.Pipelines[inc.Pipeline], approval.Recipe{Runbook: book.Name, Section: s.ID, Option: option, Inputs: inputs})
+	return recipe, missing(inputsOf(s, option), recipe.Inputs), nil
 }
 
 func missing(blanks []Input, given map[string]string) []Input {

@@ -88,7 +88,7 @@ func (b books) Answers(name string) (*runbook.Book, bool) {
 	return nil, false
 }
 
-const runbookText = "# T\n\n**Alert**: `KafkaConnectTaskFailure`\n\n## Root Causes\n\n### Cause 1: Database Connection Failure\n\n**Symptom**:\n- Error: `Connection refused`\n\n**Solution**:\n```bash\n# If PostgreSQL is down\ndocker restart cdc-postgres\n\n# Ask the database team\nmake-a-call\n\n# Restart\ncurl -X POST \"http://localhost:8083/connectors/sink/restart?includeTasks=true&onlyFailed=true\"\n```\n"
+const runbookText = "# T\n\n**Alert**: `KafkaConnectTaskFailure`\n\n## Root Causes\n\n### Cause 1: Database Connection Failure\n\n**Symptom**:\n- Error: `Connection refused`\n\n**Solution**:\n```bash\n# If PostgreSQL is down\nhelm rollback postgres\n\n# Ask the database team\nmake-a-call\n\n# Restart\ncurl -X POST \"http://localhost:8083/connectors/sink/restart?includeTasks=true&onlyFailed=true\"\n```\n"
 
 // stage is a corridor with a simulated worker, an embedded Redis, and jobs that run when a test says so.
 type stage struct {

@@ -56,7 +56,10 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 	if err := f.touch(ctx, id); err != nil {
 		return err
 	}
-	return f.attachTrace(ctx, id, d)
+	if err := f.attachTrace(ctx, id, d); err != nil || quiet {
+		return err
+	}
+	return f.lookAround(ctx, inc, d)
 }
 
 // evidence collects what the pipeline's systems answer and adds what the runbook knows.
@@ -119,14 +122,19 @@ func (f *Flow) attachTrace(ctx context.Context, id string, d diagnosis.Diagnosis
 	if err != nil || !first {
 		return err
 	}
+	f.attach(ctx, id, File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
+	return nil
+}
+
+// attach adds a file to the thread. One that cannot be posted is in the timeline all the same.
+func (f *Flow) attach(ctx context.Context, id string, file File) {
 	thread, err := f.Painter.Thread(ctx, id)
 	if err == nil {
-		err = f.Room.Attach(ctx, thread, File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
+		err = f.Room.Attach(ctx, thread, file)
 	}
 	if err != nil {
-		f.Log.Warn("trace not attached", zap.String("incident", id), zap.Error(err))
+		f.Log.Warn("file not attached", zap.String("incident", id), zap.String("file", file.Name), zap.Error(err))
 	}
-	return nil
 }
 
 // mitigated follows up when the alerts are gone or a verification passed: the quiet period runs from here.

@@ -70,6 +70,27 @@ func (j *Journal) Diagnosis(ctx context.Context, id string) (*diagnosis.Diagnosi
 	return &d, nil
 }
 
+// SaveLooks keeps what the steps of a request would do, as it was seen when people were asked.
+func (j *Journal) SaveLooks(ctx context.Context, id, request string, looks []Look) error {
+	return j.away("saving previews of "+request, j.Redis.HSet(ctx, key(id, "previews"), request, []byte(encode(looks))).Err())
+}
+
+// Looks are the previews of a request, none when there are none.
+func (j *Journal) Looks(ctx context.Context, id, request string) ([]Look, error) {
+	b, err := j.Redis.HGet(ctx, key(id, "previews"), request).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, j.away("reading previews of "+request, err)
+	}
+	var looks []Look
+	if err := json.Unmarshal(b, &looks); err != nil {
+		return nil, fmt.Errorf("decoding previews of %s: %w", request, err)
+	}
+	return looks, nil
+}
+
 // NewRun stores a run under the next number. The same request makes one run, however often it is asked.
 func (j *Journal) NewRun(ctx context.Context, r Run) (Run, bool, error) {
 	n, err := j.Redis.Incr(ctx, "cdcbot:run:seq").Result()

@@ -46,6 +46,12 @@ func (x *execution) watched(plan runbook.Plan) []string {
 			name = a.Connector
 		case action.Configure:
 			name = a.Connector
+		case action.Recreate:
+			name = a.Connector
+		case action.SkipRecord:
+			name = a.Connector
+		case action.Credentials:
+			name = a.Connector
 		}
 		if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -47,6 +47,7 @@ type Input struct {
 type Asked struct {
 	Request approval.Request
 	Plan    runbook.Plan
+	Looks   []Look // what its steps would do, as seen when it was asked
 	Stale   string // why the plan can no longer be compiled to the same digest; "" when it can
 }
 

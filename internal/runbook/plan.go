@@ -193,6 +193,9 @@ func (s Step) fill(inputs map[string]string, t Targets, used map[string]string) 
 	return s, err
 }
 
+// Bind resolves the target of a step that has no blanks, without making a plan of it.
+func (s Step) Bind(t Targets) (Step, error) { return s.fill(nil, t, map[string]string{}) }
+
 var shownBlank = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9_.-]{0,40})>`)
 
 // putShown fills text for people, in one pass: what was typed into one blank cannot open another.

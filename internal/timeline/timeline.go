@@ -20,6 +20,7 @@ const (
 	IncidentMoved      Type = "incident.moved" // data: from, to
 	IncidentAssigned   Type = "incident.assigned"
 	DiagnosisMade      Type = "diagnosis.made"
+	RunbookLooked      Type = "runbook.looked" // the runbook's own diagnosis ran; data: steps with their output
 	PlanProposed       Type = "plan.proposed" // a person or the bot asks; data: request, digest, plan
 	PlanApproved       Type = "plan.approved"
 	PlanRejected       Type = "plan.rejected"
