@@ -131,8 +131,8 @@ stop_one() {
 }
 
 # services/NAME.sh adds a component in a file of its own. It defines start_NAME; it may define install_NAME (what
-# install.sh does for it; with --check it prints what is missing), env_NAME (lines for RUN/env), stop_NAME and
-# OPTIONAL_NAME=yes, which keeps it out of a plain up.sh.
+# install.sh does for it; with --check it prints what is missing), env_NAME (lines for RUN/env), settle_NAME (what a plain
+# up.sh does last, when everything runs), stop_NAME and OPTIONAL_NAME=yes, which keeps it out of a plain up.sh.
 for service in "$LAB"/services/*.sh; do
   [ -e "$service" ] || continue
   # shellcheck source=/dev/null

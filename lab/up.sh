@@ -257,4 +257,7 @@ write_env
 put $SOURCE
 put $SINK
 prove
+for c in "${COMPONENTS[@]}"; do
+  ! declare -F "settle_$c" >/dev/null || "settle_$c" || die "$c did not settle"
+done
 printf 'lab is up after %d ms; tests find it in %s\n' $(($(now_ms) - begun)) "$RUN/env"
