@@ -78,13 +78,14 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # born PID prints when the process started, in clock ticks: a pid alone may have been given to another process since.
+# A zombie has ended, but not while threads of it are left: a killed Java still holds its ports then.
 born() {
-  local stat
+  local stat tasks=(/proc/"$1"/task/*)
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   stat=${stat##*) } # the name before it may hold blanks
   # shellcheck disable=SC2086
   set -- $stat
-  [ "$1" != Z ] && echo "${20}"
+  { [ "$1" != Z ] || [ ${#tasks[@]} -gt 1 ]; } && echo "${20}"
 }
 
 # alive NAME: the process of that component's pid file runs and is the one we started.

@@ -96,7 +96,7 @@ start_cassandra() {
     "-Dlogback.configurationFile=$LAB/cassandra/conf/logback.xml" "-Dcassandra.jmx.local.port=$((CASSANDRA_PORT + 2))" \
     -Dcassandra-foreground=yes -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=1 -Dcassandra.initial_token=0 \
     -Dcassandra.superuser_setup_delay_ms=0 -Dcassandra.disable_auth_caches_remote_configuration=true \
-    -Dcassandra.shutdown_announce_in_ms=0 -Dcassandra.unsafesystem=true \
+    -Dcassandra.shutdown_announce_in_ms=0 \
     -cp "$CASSANDRA_HOME/jars/server/*" org.apache.cassandra.service.CassandraDaemon
   ready cassandra 90 port_open "$CASSANDRA_PORT" || return 1
   cql -wait 30s <"$LAB/cassandra/schema.cql" >>"$RUN/cassandra.log" 2>&1 || fail cassandra "did not take its schema"
