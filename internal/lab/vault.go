@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,7 @@ func (s Services) SealVault(tb testing.TB) {
 	tb.Helper()
 	s.mustBeAlone(tb)
 	tb.Cleanup(func() { s.UnsealVault(tb) })
-	s.askVault(tb, "sys/seal", nil)
+	s.askVault(tb, http.MethodPut, "sys/seal", nil)
 }
 
 // UnsealVault opens Vault with two of its keys and returns when it works. An open Vault stays open.
@@ -46,7 +47,7 @@ func (s Services) UnsealVault(tb testing.TB) {
 		tb.Fatalf("keys of Vault in %s: %d lines, %v", file, len(lines), err)
 	}
 	for _, key := range lines[1 : 1+vaultThreshold] {
-		s.askVault(tb, "sys/unseal", map[string]string{"key": key})
+		s.askVault(tb, http.MethodPut, "sys/unseal", map[string]string{"key": key})
 	}
 	s.awaitVault(tb)
 }
@@ -71,40 +72,57 @@ func (s Services) awaitVault(tb testing.TB) {
 	}
 }
 
+// VaultAppRole gives the role ID and a fresh secret ID of the AppRole cdcbot, which has the bot's policy.
+func (s Services) VaultAppRole(tb testing.TB) (roleID, secretID string) {
+	tb.Helper()
+	const role = "auth/approle/role/cdcbot/"
+	return s.askVault(tb, http.MethodGet, role+"role-id", nil)["role_id"], s.askVault(tb, http.MethodPut, role+"secret-id", nil)["secret_id"]
+}
+
 // RevokeLease ends a lease, and with it the login that it stands for.
 func (s Services) RevokeLease(tb testing.TB, lease string) {
 	tb.Helper()
-	s.askVault(tb, "sys/leases/revoke", map[string]any{"lease_id": lease, "sync": true})
+	s.askVault(tb, http.MethodPut, "sys/leases/revoke", map[string]any{"lease_id": lease, "sync": true})
 }
 
-// askVault puts JSON with the tests' token, also in a cleanup.
-func (s Services) askVault(tb testing.TB, path string, body any) {
+// askVault asks with the tests' token, also in a cleanup, and returns the texts among the answer's data.
+func (s Services) askVault(tb testing.TB, method, path string, body any) map[string]string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 10*time.Second)
 	defer cancel()
-	if err := s.putVault(ctx, path, body); err != nil {
+	answer, err := s.vault(ctx, method, path, body)
+	if err != nil {
 		tb.Fatalf("asking Vault: %v", err)
 	}
+	var parsed struct{ Data map[string]any }
+	_ = json.Unmarshal(answer, &parsed) // 204 has no body
+	texts := map[string]string{}
+	for key, value := range parsed.Data {
+		if text, ok := value.(string); ok {
+			texts[key] = text
+		}
+	}
+	return texts
 }
 
-func (s Services) putVault(ctx context.Context, path string, body any) error {
+func (s Services) vault(ctx context.Context, method, path string, body any) ([]byte, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, s.Vault+"/v1/"+path, strings.NewReader(string(text)))
+	req, err := http.NewRequestWithContext(ctx, method, s.Vault+"/v1/"+path, bytes.NewReader(text))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("X-Vault-Token", s.VaultToken)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	answer, _ := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
 	if res.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("%s answered %s: %s", path, res.Status, answer)
+		return nil, fmt.Errorf("%s answered %s: %s", path, res.Status, answer)
 	}
-	return nil
+	return answer, err
 }

@@ -20,7 +20,6 @@ import (
 const (
 	botPolicy = `
 path "database/creds/postgresql-writer" { capabilities = ["read"] }
-path "sys/leases/lookup/database/creds/postgresql-writer/*" { capabilities = ["list", "sudo"] }
 path "sys/leases/lookup/database/creds/postgresql-writer/" { capabilities = ["list", "sudo"] }
 path "sys/leases/lookup" { capabilities = ["update"] }
 path "sys/leases/renew" { capabilities = ["update"] }
@@ -34,10 +33,12 @@ var createUser = []string{
 	`ALTER ROLE "{{name}}" SET role TO sink;`,
 }
 
-// roles are those of the database engine: the one of the runbooks, and one whose leases end while a test waits.
+// roles are those of the database engine: the one of the runbooks, one whose leases end while a test waits, and one whose
+// leases cannot be made longer.
 var roles = []struct{ name, ttl, longest string }{
 	{"postgresql-writer", "24h", "72h"},
 	{"postgresql-short", "10s", "30s"},
+	{"postgresql-fixed", "1m", "1m"},
 }
 
 // secrets is what the KV engine holds at secret/cdc/*.
@@ -145,7 +146,7 @@ func databases(ctx context.Context, c *api.Client, postgres string) error {
 	}
 	_, err := c.Logical().WriteWithContext(ctx, "database/config/warehouse", map[string]any{
 		"plugin_name":    "postgresql-database-plugin",
-		"allowed_roles":  "postgresql-writer,postgresql-short",
+		"allowed_roles":  "postgresql-writer,postgresql-short,postgresql-fixed",
 		"connection_url": "postgresql://{{username}}:{{password}}@" + postgres + "/warehouse?sslmode=disable",
 		"username":       "vault", "password": password,
 	})
