@@ -31,11 +31,15 @@ for try in 1 2 3; do # a module that could not be fetched is worth another try
   "$GO" list -deps . 2>"$log" | wc -l >"$home/packages" && break
   [ "$try" != 3 ] || { tail -n 5 "$log" >&2; die "vault's modules could not be fetched; log: $log"; }
 done
-(while sleep 30; do progress; done) 8>&- &
-reporter=$!
-trap 'kill $reporter 2>/dev/null || true' EXIT
-nice -n 10 "$GO" build -p 2 -v -trimpath -ldflags '-s -w' -o "$home/vault.new" . >"$log" 2>&1 8>&- ||
-  { tail -n 12 "$log" >&2; die "vault could not be built; log: $log"; }
+nice -n 10 "$GO" build -p 2 -v -trimpath -ldflags '-s -w' -o "$home/vault.new" . >"$log" 2>&1 8>&- &
+build=$!
+trap 'kill "$build" 2>/dev/null || true' EXIT
+for ((ticks = 1; ; ticks++)); do
+  kill -0 "$build" 2>/dev/null || break
+  [ $((ticks % 60)) != 0 ] || progress
+  sleep 0.5
+done
+wait "$build" || { tail -n 12 "$log" >&2; die "vault could not be built; log: $log"; }
 mv "$home/vault.new" "$home/vault"
 vault_wanted >"$home/stamp"
 say "built vault in $((SECONDS - begun)) s"
