@@ -57,6 +57,7 @@ cassandra_jars() {
 cassandra_transform() {
   local to=$CASSANDRA_HOME/jars/plugins/lab-transforms log=$LAB_HOME/cassandra-javac.log api
   api=$(printf '%s:' "$JARS"/kafka/connect-api-*.jar "$JARS"/kafka/kafka-clients-*.jar)
+  stop_one connect3 TERM 20
   rm -rf "$to"
   mkdir -p "$to"
   cp -r "$LAB/cassandra/transform/META-INF" "$to/"
