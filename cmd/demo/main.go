@@ -1,12 +1,15 @@
 // Command demo plays an incident with nothing installed but Go: the same app as cmd/bot, with a simulated Slack
 // workspace, a simulated Connect worker and an embedded Redis in one process. It prints the address of a page where one
-// can be several people, type /cdc, press buttons, and break the pipeline.
+// can be several people, type /cdc, press buttons, and break the pipeline. `demo drill RUNBOOK --fault NAME` plays one
+// incident by itself and tells whether the runbook recovers.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,13 +18,18 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout); errors.Is(err, flag.ErrHelp) {
+		return
+	} else if err != nil {
 		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "drill" {
+		return runDrill(ctx, args[1:], out)
+	}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:4000", "where the page is served; port 0 takes a free one")
 	quiet := flags.Bool("quiet", false, "do not break anything by itself")
@@ -37,7 +45,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer world.close()
-	fmt.Printf("\n  cdcbot demo: open  %s\n\n"+
+	fmt.Fprintf(out, "\n  cdcbot demo: open  %s\n\n"+
 		"  1. In about fifteen seconds an alert opens a thread in #cdc-incidents (or press “Break it”).\n"+
 		"  2. As oncall, press the recommended fix.\n"+
 		"  3. Switch to approver (top right) and approve. Watch it heal.\n\n"+

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -16,6 +18,7 @@ import (
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect/connecttest"
 	"cdcbot/internal/slacksim"
+	"cdcbot/internal/target/targettest"
 )
 
 // world is the demo: the app with simulated edges.
@@ -25,6 +28,10 @@ type world struct {
 	slack  *slacksim.Server
 	worker *connecttest.Worker
 	redis  *miniredis.Miniredis
+
+	systems *targettest.Surroundings
+	books   map[string][]byte // instead of those that ship; a drill has one
+	pace    map[string]string // settings that differ from the demo's
 }
 
 // The demo's own pace: a visitor should see the whole story within a minute.
@@ -37,7 +44,11 @@ const (
 )
 
 func newWorld(ctx context.Context, listen string, verbose bool) (*world, error) {
-	w := &world{slack: slacksim.New(slacksim.Options{}), worker: connecttest.New(connecttest.Options{})}
+	return (&world{}).open(ctx, listen, verbose)
+}
+
+func (w *world) open(ctx context.Context, listen string, verbose bool) (*world, error) {
+	w.slack, w.worker = slacksim.New(slacksim.Options{}), connecttest.New(connecttest.Options{})
 	if err := w.start(ctx, listen, verbose); err != nil {
 		w.close()
 		return nil, err
@@ -71,7 +82,7 @@ func (w *world) start(ctx context.Context, listen string, verbose bool) error {
 		}
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
-	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: log, Version: "demo", Redis: rdb, Ephemeral: true, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
+	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: log, Version: "demo", Redis: rdb, Ephemeral: true, Systems: w.around(), Runbooks: w.books, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
 	return err
 }
 
@@ -83,6 +94,7 @@ func (w *world) settings(connectURL string) []string {
 		"PIPELINES_WAREHOUSE_CONNECT_URL": connectURL, "PIPELINES_WAREHOUSE_POSTGRES_URL": "postgres://admin@127.0.0.1:5432/warehouse", "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES": "cdc_orders",
 		"APPROVAL_HIGH_RISK_APPROVALS": "1",
 	}
+	maps.Copy(set, w.pace)
 	var environ []string
 	for k, v := range set {
 		environ = append(environ, config.EnvPrefix+k+"="+v)
@@ -90,11 +102,20 @@ func (w *world) settings(connectURL string) []string {
 	return environ
 }
 
+// deployed are the reference environment's connectors.
+var deployed = map[string]map[string]string{
+	"cassandra-source-connector": {"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "topic": "cdc-events-orders", "file": "orders.txt"},
+	"postgres-sink-connector": {"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": "3", "topics": "cdc-events-orders",
+		"connection.url": "jdbc:postgresql://127.0.0.1:5432/warehouse", "connection.username": "sink", "connection.password": "${file:/secrets/postgres:password}", "insert.mode": "upsert", "schema.evolution": "none"},
+}
+
 // deploy puts the reference environment's connectors on the worker.
 func (w *world) deploy() {
-	w.worker.AddConnector("cassandra-source-connector", map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "topic": "cdc-events-orders", "file": "orders.txt"})
-	w.worker.AddConnector("postgres-sink-connector", map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": "3", "topics": "cdc-events-orders",
-		"connection.url": "jdbc:postgresql://127.0.0.1:5432/warehouse", "connection.username": "sink", "connection.password": "${file:/secrets/postgres:password}", "insert.mode": "upsert", "schema.evolution": "none"})
+	for _, name := range slices.Sorted(maps.Keys(deployed)) {
+		if err := w.worker.AddConnector(name, deployed[name]); err != nil {
+			panic(err) // the configurations stand above
+		}
+	}
 	w.worker.Produce(1000)
 }
 
@@ -134,7 +155,7 @@ func (w *world) controls() []slacksim.Control {
 	broken := w.worker.Broken()
 	for _, f := range connecttest.Faults() {
 		list = append(list, slacksim.Control{ID: f.Slug, Label: f.Title, Hint: f.Hint, Group: "Break it", Active: broken == f.Slug, Run: func(context.Context) (string, error) {
-			if err := w.worker.Break(f.Slug, ""); err != nil {
+			if err := w.accidentIn(f.Slug); err != nil {
 				return "", err
 			}
 			w.slack.SetControls(w.controls())
@@ -143,6 +164,7 @@ func (w *world) controls() []slacksim.Control {
 	}
 	return append(list, slacksim.Control{ID: "mend", Label: "Remove the cause", Hint: "Failed tasks stay failed until somebody restarts them", Group: "Mend it", Run: func(context.Context) (string, error) {
 		w.worker.Mend()
+		w.revive()
 		w.slack.SetControls(w.controls())
 		return "The cause is gone. Failed tasks still need a restart: press the fix in the thread.", nil
 	}})
@@ -183,15 +205,23 @@ func (w *world) accident(ctx context.Context) error {
 	if !sleep(ctx, firstBreak) || w.worker.Broken() != "" {
 		return nil
 	}
-	if err := w.worker.Break("a1-postgres-down", ""); err != nil {
+	if err := w.accidentIn("a1-postgres-down"); err != nil {
 		return err
 	}
 	w.slack.SetControls(w.controls())
 	if sleep(ctx, threshold-time.Second) && w.worker.Broken() == "a1-postgres-down" {
 		w.worker.Mend()
+		w.revive()
 		w.slack.SetControls(w.controls())
 	}
 	return nil
+}
+
+// revive starts every service that is down.
+func (w *world) revive() {
+	for _, name := range w.systems.Names() {
+		_ = w.systems.Workload(name).Start(context.Background()) // a simulated service starts
+	}
 }
 
 // sleep is false when ctx ended first.

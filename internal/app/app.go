@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/alert"
 	"cdcbot/internal/approval"
 	"cdcbot/internal/commands"
@@ -25,6 +26,7 @@ import (
 	"cdcbot/internal/incident"
 	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
+	"cdcbot/internal/runbook"
 	"cdcbot/internal/slack"
 	"cdcbot/internal/timeline"
 )
@@ -39,6 +41,24 @@ type Options struct {
 	Ephemeral bool
 	// Database opens a pipeline's sink database; nil means PostgreSQL.
 	Database func(config.Postgres) (Database, error)
+	// Systems replaces the clients of the systems around every pipeline; only the demo's are simulated.
+	Systems *Systems
+	// Runbooks are compiled instead of those in runbooks.dir, by name.
+	Runbooks map[string][]byte
+}
+
+// Systems are clients that stand in for those the configuration names. Probes are what a diagnosis asks, by system.
+type Systems struct {
+	Postgres  action.Postgres
+	Cassandra action.Cassandra
+	Vault     action.Vault
+	HTTP      map[string]action.HTTP
+	DLQ       action.DLQ
+	Kafka     action.Kafka
+	Services  map[string]action.WorkloadClient
+	Pager     action.Pager
+	Probes    map[string]func(context.Context) (string, error)
+	Targets   func(*runbook.Targets) // what runbooks may write for them
 }
 
 // App is one process of the bot.
@@ -62,7 +82,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := servable(o); err != nil {
 		return nil, err
 	}
-	books, err := openLibrary(o.Config.Runbooks.Dir)
+	books, err := o.library()
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +100,21 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, fmt.Errorf("listen: %q: %w", o.Config.Listen, err)
 	}
 	return a, nil
+}
+
+func (o Options) library() (library, error) {
+	if o.Runbooks == nil {
+		return openLibrary(o.Config.Runbooks.Dir)
+	}
+	books := library{}
+	for name, source := range o.Runbooks {
+		book, err := runbook.Compile(name, source)
+		if err != nil {
+			return nil, err
+		}
+		books[name] = book
+	}
+	return books, books.unambiguous()
 }
 
 // servable checks what only serving needs: the tokens, and that nobody can send alerts from outside without a token.
@@ -248,6 +283,9 @@ func (a *App) storage(ctx context.Context) error {
 		}
 	}
 }
+
+// Ready says what is missing before the bot can do its job, by part; nil errors are what is there.
+func (a *App) Ready(ctx context.Context) map[string]error { return a.ready(ctx) }
 
 // ready says what is missing before the bot can do its job.
 func (a *App) ready(ctx context.Context) map[string]error {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"cdcbot/internal/action"
 	"cdcbot/internal/alert"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
@@ -33,6 +32,7 @@ type cluster struct {
 	collector *diagnosis.Collector
 	database  Database // nil when none is configured
 	targets   runbook.Targets
+	world     *world
 	owns      func(connector string) bool
 }
 
@@ -51,13 +51,23 @@ func (a *App) open(mask *redact.Redactor) (map[string]*cluster, error) {
 
 func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	p := a.config.Pipelines[name]
-	client, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout})
+	w, err := openWorld(a.config, name, a.redis)
 	if err != nil {
 		return nil, err
 	}
+	client := w.clusters[name]
+	if a.options.Systems != nil {
+		w.replace(a.options.Systems)
+	}
 	routing := newRouting(a.config)
-	cl := &cluster{name: name, config: p, client: client, targets: Targets(a.config, name), owns: func(c string) bool { return routing.owns(name, c, false) || routing.owns(name, c, true) }}
+	cl := &cluster{name: name, config: p, client: client, world: w, targets: Targets(a.config, name), owns: func(c string) bool { return routing.owns(name, c, false) || routing.owns(name, c, true) }}
 	cl.collector = &diagnosis.Collector{Connect: map[string]diagnosis.ConnectReader{name: client}, Deadline: a.config.Diagnosis.Probe, Budget: a.config.Diagnosis.Budget, Now: time.Now, Mask: mask, Members: p.Connectors}
+	if s := a.options.Systems; s != nil && s.Targets != nil {
+		s.Targets(&cl.targets)
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.probes)) {
+		cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look(name, "a connection", w.probes[name]))
+	}
 	if p.Postgres.URL == "" {
 		return cl, nil
 	}
@@ -76,7 +86,7 @@ func (a *App) openDatabase(c config.Postgres) (Database, error) {
 }
 
 func (cl *cluster) pipeline() remediation.Pipeline {
-	p := remediation.Pipeline{Name: cl.name, Cluster: cl.name, Targets: cl.targets, World: world{action.Nothing{Pipeline: cl.name}, cl}, Offsets: cl.offsets, Rows: map[string]func(context.Context) (int64, error){}}
+	p := remediation.Pipeline{Name: cl.name, Cluster: cl.name, Targets: cl.targets, World: cl.world, Offsets: cl.offsets, Rows: map[string]func(context.Context) (int64, error){}}
 	p.Collect = func(ctx context.Context, suspects []string) diagnosis.Evidence {
 		return cl.collector.Collect(ctx, cl.name, suspects)
 	}
@@ -114,20 +124,6 @@ func position(o connect.Offset) string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// world implements action.World: an action reaches the clients of its own pipeline and no other.
-type world struct {
-	action.Nothing
-	*cluster
-}
-
-// Connect implements action.World.
-func (w world) Connect(name string) (action.Connect, error) {
-	if name == "" || name == w.name {
-		return w.client, nil
-	}
-	return nil, fmt.Errorf("cluster %q is not of pipeline %s; set pipelines.%s.connect.url", name, w.name, name)
 }
 
 // watch puts the bot's own watcher together. Threshold and states are the runbook's own unless configured.

@@ -266,11 +266,17 @@ func (x *execution) guarded(ctx context.Context, s runbook.Step) (skip bool, why
 	}
 	e := x.Pipelines[x.inc.Pipeline].Collect(ctx, nil)
 	for _, p := range e.Probes {
-		if p.Name == s.Guard.Target {
+		if probes(p.Name, s.Guard.Target) {
 			return p.OK, fmt.Sprintf("%s: %s answers (%s)", s.Guard.Text, p.Name, p.Text)
 		}
 	}
 	return x.running(ctx, s.Guard)
+}
+
+// probes reports whether a probe looks at what a runbook calls target.
+func probes(name, target string) bool {
+	kind, _, _ := strings.Cut(name, "/")
+	return kind == target || kind == "registry" && target == "schema-registry" || kind == "connect" && target == "kafka-connect"
 }
 
 // running asks the engine about a guard's target that no probe knows. What nobody can tell runs: people approved it

@@ -32,6 +32,8 @@ type Targets struct {
 	Failover *action.Failover
 	// Pager says whether somebody can be paged.
 	Pager bool
+	// AsWritten resolves everything to what the runbook writes, for reading a plan without a configuration.
+	AsWritten bool
 }
 
 // errOptional is wrapped when a sentence of the runbook could be an action and nothing is configured for it: then it
@@ -53,6 +55,9 @@ func (t Targets) cluster(host string) (string, error) {
 			return t.Clusters[written], nil
 		}
 	}
+	if t.AsWritten {
+		return host, nil
+	}
 	return "", fmt.Errorf("%w: %s; set pipelines.<name>.connect.url or add it to pipelines.<name>.connect.aliases", ErrTarget, show(host))
 }
 
@@ -63,6 +68,9 @@ func (t Targets) system(name, on string) (string, error) {
 		key = "http." + name + ".url"
 	}
 	spellings, ok := t.Systems[name]
+	if t.AsWritten {
+		return name, nil
+	}
 	if !ok {
 		return "", fmt.Errorf("%w: %s; set pipelines.<name>.%s", ErrTarget, name, key)
 	}
@@ -89,6 +97,9 @@ func (t Targets) whose(host string) (string, error) {
 			return name, nil
 		}
 	}
+	if t.AsWritten {
+		return "", ErrTarget // the path tells, or the host stays
+	}
 	if _, err := t.cluster(host); err == nil {
 		return "connect", nil
 	}
@@ -101,6 +112,9 @@ func (t Targets) service(written string) (string, error) {
 		if strings.EqualFold(spelling, written) {
 			return t.Services[spelling], nil
 		}
+	}
+	if t.AsWritten {
+		return written, nil
 	}
 	return "", fmt.Errorf("%w: the service %s; set pipelines.<name>.services.%s", ErrTarget, show(written), show(written))
 }
@@ -255,7 +269,7 @@ func (b binder) service1(a action.Action) (action.Action, error) {
 		return x, err
 	case action.Workloads:
 		x.Services, err = b.services(b.putAll(x.Services))
-		if len(b.Services) == 0 && err == nil {
+		if len(b.Services) == 0 && err == nil && !b.AsWritten {
 			err = fmt.Errorf("%w: no services; set pipelines.<name>.services", ErrTarget)
 		}
 		return x, err
@@ -264,11 +278,14 @@ func (b binder) service1(a action.Action) (action.Action, error) {
 		return x, err
 	case action.Page:
 		x.Service = b.Default
-		if !b.Pager {
+		if !b.Pager && !b.AsWritten {
 			return x, fmt.Errorf("%w: set page.pagerduty_key or page.url and the bot can page", errOptional)
 		}
 		return x, nil
 	case action.Failover:
+		if b.Failover == nil && b.AsWritten {
+			return x, nil
+		}
 		if b.Failover == nil {
 			return x, fmt.Errorf("%w: set pipelines.<name>.failover and the bot can fail over", errOptional)
 		}
@@ -300,6 +317,10 @@ func (b binder) fetch(x action.Fetch) (action.Action, error) {
 		return x, nil
 	}
 	name := fetched[x.What]
+	if name == "" && b.AsWritten {
+		x.System = host
+		return x, nil
+	}
 	if name == "" {
 		_, err := b.whose(host)
 		return x, err
@@ -315,6 +336,9 @@ func (b binder) credentials(x action.Credentials) (action.Action, error) {
 		return x, err
 	}
 	c := b.Credentials
+	if c.Connector == "" && b.AsWritten {
+		return x, nil
+	}
 	if c.Connector == "" {
 		return x, fmt.Errorf("%w: the connector of fresh credentials; set pipelines.<name>.vault.connector", ErrTarget)
 	}
@@ -339,7 +363,7 @@ func (b binder) configure(x action.Configure) (action.Action, error) {
 		set[b.put(k)] = b.put(v)
 	}
 	x.Connector, x.Set, x.Unset, x.File = b.put(x.Connector), set, b.putAll(x.Unset), b.put(x.File)
-	if x.Whole {
+	if x.Whole && !b.AsWritten {
 		var err error
 		if _, x.Set, err = b.config(x.File); err != nil {
 			return x, err
@@ -352,7 +376,7 @@ func (b binder) configure(x action.Configure) (action.Action, error) {
 // write it in another case.
 func (b binder) recreate(x action.Recreate) (action.Action, error) {
 	x.Connector, x.File = b.put(x.Connector), b.put(x.File)
-	if x.File != "" {
+	if x.File != "" && !b.AsWritten {
 		name, options, err := b.config(x.File)
 		if err != nil {
 			return x, err
@@ -362,7 +386,7 @@ func (b binder) recreate(x action.Recreate) (action.Action, error) {
 		}
 		x.Config = options
 	}
-	if x.Connector == "" {
+	if x.Connector == "" && !b.AsWritten {
 		return x, fmt.Errorf("%w: the file %s does not name its connector", ErrTarget, x.File)
 	}
 	return b.onCluster(&x.Cluster, x, func() action.Action { return x })

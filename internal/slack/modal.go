@@ -89,6 +89,11 @@ func planParts(a remediation.Asked) []part {
 	parts = append(parts, must(lines(facts...)))
 	for i, s := range a.Plan.Steps {
 		parts = append(parts, spare(planStep(i+1, s)...))
+		for _, l := range a.Looks {
+			if l.Step == i+1 {
+				parts = append(parts, spare(ahead(l, 2500)...))
+			}
+		}
 	}
 	return parts
 }

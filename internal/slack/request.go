@@ -50,6 +50,9 @@ func requestParts(a remediation.Asked) []part {
 	if steps := effects(a.Plan); len(steps) > 0 {
 		parts = append(parts, must(titled("Exactly this will run", slackapi.RTEListOrdered, steps...)))
 	}
+	for _, l := range a.Looks {
+		parts = append(parts, spare(ahead(l, 600)...))
+	}
 	parts = append(parts, must(paragraph(requestFacts(req)...)))
 	if rows := decisions(req); len(rows) > 0 {
 		parts = append(parts, must(lines(rows...)))
@@ -96,6 +99,14 @@ func effect(s runbook.Step) []piece {
 		return append(pieces, words("✋ By a person: "+cut(line(what), 300)))
 	}
 	return append(pieces, words(cut(line(s.Action.Effect()), 300)))
+}
+
+// ahead is what a step would do, as it was seen when the plan was asked for: a diff, a dry run, the states then.
+func ahead(l remediation.Look, longest int) []block {
+	if l.Note {
+		return []block{paragraph(italic(fmt.Sprintf("Step %d, looked ahead: ", l.Step)), words(cut(line(l.Text), longest)))}
+	}
+	return []block{paragraph(italic(fmt.Sprintf("Step %d, looked ahead:", l.Step))), verbatim(l.Text, longest)}
 }
 
 // planStep is one step in full, for the modal.

@@ -186,3 +186,16 @@ func (w *Worker) at(when time.Time, do func()) {
 func (w *Worker) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / w.options.Speed)
 }
+
+// Failing reports whether any connector or task is FAILED now.
+func (w *Worker) Failing() bool {
+	w.lock()
+	defer w.mu.Unlock()
+	for _, c := range w.connectors {
+		s := w.statusOf(c)
+		if s.Connector.State == failed || slices.ContainsFunc(s.Tasks, func(t stateJSON) bool { return t.State == failed }) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,196 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"cdcbot/internal/action"
+	"cdcbot/internal/config"
+	"cdcbot/internal/connect"
+)
+
+// world implements action.World with the clients of one pipeline: an action reaches them and no others. What is not
+// configured is an error of the embedded Nothing, which names the key to set.
+type world struct {
+	action.Nothing
+	clusters  map[string]*connect.Client // by the names that targets resolve to; "" is the pipeline's own
+	postgres  action.Postgres
+	cassandra action.Cassandra
+	vault     action.Vault
+	http      map[string]action.HTTP
+	dlq       action.DLQ
+	kafka     action.Kafka
+	services  map[string]action.WorkloadClient
+	pager     action.Pager
+	keeper    action.Keeper
+	probes    map[string]func(context.Context) (string, error) // by the names that a diagnosis and guards use
+	closers   []func()
+}
+
+// Connect implements action.World.
+func (w *world) Connect(name string) (action.Connect, error) {
+	if c, ok := w.clusters[name]; ok {
+		return c, nil
+	}
+	return w.Nothing.Connect(name)
+}
+
+// Postgres implements action.World.
+func (w *world) Postgres() (action.Postgres, error) {
+	if w.postgres == nil {
+		return w.Nothing.Postgres()
+	}
+	return w.postgres, nil
+}
+
+// Cassandra implements action.World.
+func (w *world) Cassandra() (action.Cassandra, error) {
+	if w.cassandra == nil {
+		return w.Nothing.Cassandra()
+	}
+	return w.cassandra, nil
+}
+
+// Vault implements action.World.
+func (w *world) Vault() (action.Vault, error) {
+	if w.vault == nil {
+		return w.Nothing.Vault()
+	}
+	return w.vault, nil
+}
+
+// HTTP implements action.World.
+func (w *world) HTTP(system string) (action.HTTP, error) {
+	if h, ok := w.http[system]; ok {
+		return h, nil
+	}
+	return w.Nothing.HTTP(system)
+}
+
+// DLQ implements action.World.
+func (w *world) DLQ() (action.DLQ, error) {
+	if w.dlq == nil {
+		return w.Nothing.DLQ()
+	}
+	return w.dlq, nil
+}
+
+// Kafka implements action.World.
+func (w *world) Kafka() (action.Kafka, error) {
+	if w.kafka == nil {
+		return w.Nothing.Kafka()
+	}
+	return w.kafka, nil
+}
+
+// Workload implements action.World.
+func (w *world) Workload(service string) (action.WorkloadClient, error) {
+	if s, ok := w.services[service]; ok {
+		return s, nil
+	}
+	return w.Nothing.Workload(service)
+}
+
+// Services implements action.World.
+func (w *world) Services() []string { return slices.Sorted(maps.Keys(w.services)) }
+
+// Pager implements action.World.
+func (w *world) Pager() (action.Pager, error) {
+	if w.pager == nil {
+		return w.Nothing.Pager()
+	}
+	return w.pager, nil
+}
+
+// Keeper implements action.World.
+func (w *world) Keeper() (action.Keeper, error) {
+	if w.keeper == nil {
+		return w.Nothing.Keeper()
+	}
+	return w.keeper, nil
+}
+
+func (w *world) close() {
+	for _, end := range w.closers {
+		end()
+	}
+}
+
+// keepFor is how long what a half-done action saved stays: long enough for somebody to come back to it.
+const keepFor = 7 * 24 * time.Hour
+
+// keeper implements action.Keeper on Redis.
+type keeper struct {
+	redis    redis.UniversalClient
+	pipeline string
+}
+
+func (k keeper) key(name string) string { return "cdcbot:kept:" + k.pipeline + ":" + name }
+
+// Keep implements action.Keeper.
+func (k keeper) Keep(ctx context.Context, name string, value []byte) error {
+	if err := k.redis.Set(ctx, k.key(name), value, keepFor).Err(); err != nil {
+		return fmt.Errorf("keeping %s: %w", name, err)
+	}
+	return nil
+}
+
+// Kept implements action.Keeper.
+func (k keeper) Kept(ctx context.Context, name string) ([]byte, error) {
+	value, err := k.redis.Get(ctx, k.key(name)).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what was kept of %s: %w", name, err)
+	}
+	return value, nil
+}
+
+// openWorld makes the clients of a pipeline; it does not connect. rdb is where half-done work is kept; nil keeps nothing.
+func openWorld(c *config.Config, name string, rdb redis.UniversalClient) (*world, error) {
+	p := c.Pipelines[name]
+	w := &world{Nothing: action.Nothing{Pipeline: name}, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
+	own, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout})
+	if err != nil {
+		return nil, err
+	}
+	w.clusters[""], w.clusters[name] = own, own
+	if rdb != nil {
+		w.keeper = keeper{rdb, name}
+	}
+	for _, open := range []func(*config.Config, config.Pipeline) error{w.openBackup} {
+		if err := open(c, p); err != nil {
+			w.close()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *world) openBackup(_ *config.Config, p config.Pipeline) error {
+	f := p.Failover.Connect
+	if f.URL == "" {
+		return nil
+	}
+	name := backup(w.Pipeline)
+	there, err := connect.New(connect.Options{Cluster: name, URL: f.URL, Username: f.Username, Password: f.Password, Token: f.Token, CAFile: f.CAFile, Timeout: p.Connect.Timeout})
+	w.clusters[name] = there
+	return err
+}
+
+// replace puts simulated clients in the place of real ones.
+func (w *world) replace(s *Systems) {
+	w.postgres, w.cassandra, w.vault, w.dlq, w.kafka, w.pager = s.Postgres, s.Cassandra, s.Vault, s.DLQ, s.Kafka, s.Pager
+	maps.Copy(w.http, s.HTTP)
+	maps.Copy(w.services, s.Services)
+	if s.Probes != nil {
+		w.probes = s.Probes
+	}
+}
