@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,15 +136,12 @@ func TestHangsHalfWay(t *testing.T) {
 	real := lab.Require(t, lab.Cassandra).Cassandra
 	for _, bytes := range []int64{1, 100, 400, 1000} {
 		t.Run(fmt.Sprint(bytes), func(t *testing.T) {
+			noLeftovers(t)
 			host := listen(t, func(c net.Conn) {
-				server, err := net.Dial("tcp", real)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				go func() { _, _ = io.Copy(server, c) }()
-				_, _ = io.CopyN(c, server, bytes)
-				_, _ = io.Copy(io.Discard, server)
+				proxy(c, real, func(to io.Writer, from io.Reader) {
+					_, _ = io.CopyN(to, from, bytes)
+					_, _ = io.Copy(io.Discard, from)
+				})
 			})
 			const limit = time.Second
 			began := time.Now()
@@ -162,14 +160,8 @@ func TestTLS(t *testing.T) {
 	certificate, ca := selfSigned(t, "localhost")
 	_, stranger := selfSigned(t, "localhost")
 	host := listen(t, func(c net.Conn) {
-		server, err := net.Dial("tcp", real)
-		if err != nil {
-			return
-		}
-		defer server.Close()
 		secured := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}})
-		go func() { _, _ = io.Copy(server, secured); _ = server.Close() }()
-		_, _ = io.Copy(secured, server)
+		proxy(secured, real, func(to io.Writer, from io.Reader) { _, _ = io.Copy(to, from) })
 	})
 	named := strings.Replace(host, "127.0.0.1", "localhost", 1)
 	tests := []struct{ name, host, ca, reason, text string }{
@@ -194,24 +186,43 @@ func TestTLS(t *testing.T) {
 // noLeftovers fails the test when a goroutine outlives it; call it first.
 func noLeftovers(t *testing.T) { t.Cleanup(func() { goleak.VerifyNone(t) }) }
 
-// listen serves each connection until the test ends.
+// listen serves each connection until the test ends, and then closes them and waits.
 func listen(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var busy sync.WaitGroup
+	t.Cleanup(func() { cancel(); _ = l.Close(); busy.Wait() })
+	busy.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go func() { defer c.Close(); serve(c) }()
+			busy.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+				serve(c)
+			})
 		}
-	}()
+	})
 	return l.Addr().String()
+}
+
+// proxy joins a connection to a server until either ends; back carries what the server says.
+func proxy(c net.Conn, server string, back func(to io.Writer, from io.Reader)) {
+	s, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	var there sync.WaitGroup
+	there.Go(func() { _, _ = io.Copy(s, c); _ = s.Close() })
+	back(c, s)
+	_ = c.Close()
+	there.Wait()
 }
 
 // selfSigned makes a certificate for a name, and the file that vouches for it.

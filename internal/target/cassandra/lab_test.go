@@ -3,6 +3,8 @@ package cassandra
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -277,4 +279,16 @@ func TestKeyspaceIsUsed(t *testing.T) {
 	c := mustNew(t, Options{Hosts: []string{host}, Username: "cdcbot", Password: "cdcbot", Keyspace: "warehouse", Timeout: 10 * time.Second})
 	_, _, err := c.Query(t.Context(), "SELECT id FROM users", 1)
 	check(t, err, "", "")
+}
+
+// TestHangingContactPoint has a host that takes connections and says nothing; the other one answers for it.
+func TestHangingContactPoint(t *testing.T) {
+	host := lab.Require(t, lab.Cassandra).Cassandra
+	noLeftovers(t)
+	dead := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	const limit = 4 * time.Second
+	for range 3 { // the driver takes them in any order
+		_, err := mustNew(t, Options{Hosts: []string{dead, host}, Username: "cdcbot", Password: "cdcbot", Timeout: limit}).Probe(t.Context())
+		check(t, err, "", "")
+	}
 }
