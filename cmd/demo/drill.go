@@ -336,7 +336,7 @@ func (d *drill) follow(ctx context.Context, request string) (bool, error) {
 			waited[i] = true
 			d.say("%-9s does it: %s", oncall, r.Steps[i].Title)
 			d.byHand()
-			if err := d.press(ctx, oncall, "Done"); err != nil {
+			if err := d.press(ctx, oncall, fmt.Sprintf("Done: step %d", i+1)); err != nil {
 				return false, err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,24 @@ type bench struct {
 	action.Nothing
 	client *connect.Client
 	name   string
+	kept   *sync.Map
+}
+
+// Keeper keeps in memory.
+func (b bench) Keeper() (action.Keeper, error) { return b, nil }
+
+// Keep implements action.Keeper.
+func (b bench) Keep(_ context.Context, key string, value []byte) error {
+	b.kept.Store(key, value)
+	return nil
+}
+
+// Kept implements action.Keeper.
+func (b bench) Kept(_ context.Context, key string) ([]byte, error) {
+	if v, ok := b.kept.Load(key); ok {
+		return v.([]byte), nil
+	}
+	return nil, nil
 }
 
 // Connect makes the bench a world.
