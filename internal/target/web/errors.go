@@ -54,7 +54,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // failed is a request without an answer.
 func (c *Client) failed(ctx context.Context, path string, err error) error {
 	e := &Error{Name: c.name, Address: c.base.Host, What: shown(path), cause: harmless(err)}
-	var redirect errRedirect
+	var redirect redirectError
 	switch {
 	case errors.As(err, &redirect):
 		e.reason, e.text = Broken, redirect.Error()

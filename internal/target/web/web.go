@@ -1,5 +1,6 @@
-// Package web asks systems over HTTP GET: a schema registry, Prometheus, the CDC API, Vault's health. It exists so that a
-// runbook's curl has one bounded, authenticated way out: only GET, only to the configured host, never more than 8 MiB.
+// Package web asks systems that answer GET: a schema registry, Prometheus, Vault's health, the CDC API. It exists so that a
+// runbook's curl reaches only servers that are configured, with their credentials, within a deadline and a size, and never
+// follows a redirect to somebody else. Each request is made once: a second try would hide what a diagnosis wants to know.
 package web
 
 import (
@@ -8,115 +9,108 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-resty/resty/v2"
 )
 
-// Options say where a system is and how it is asked.
+// Options say where a system is and who asks.
 type Options struct {
-	Name     string // for errors: "the schema registry"
-	URL      string // http or https; a path in it stands before every asked path
-	Username string
-	Password string
-	Token    string        // bearer token
-	CAFile   string        // PEM of the authority that signed the server's certificate
-	Timeout  time.Duration // for one request; 10 s when zero
+	Name         string        // how errors call it: "schema registry"
+	URL          string        // http://host:8081/path; what is asked for is appended to the path
+	Username     string        // for basic authentication; also taken from the URL
+	Password     string        // of the user
+	PasswordFile string        // read anew for every request, so that rotation needs no restart; wins over Password
+	Token        string        // bearer token, instead of a user name
+	TokenFile    string        // read anew for every request; wins over Token
+	CAFile       string        // PEM; the system's authorities when empty
+	Timeout      time.Duration // for one request; 5 s when zero
 }
+
+const (
+	mostBytes     = 8 << 20 // of one answer
+	mostRedirects = 3
+)
 
 // Client asks one system. It is safe for concurrent use.
 type Client struct {
-	name string
-	base *url.URL
-	http *resty.Client
-}
-
-// maxBody bounds an answer in bytes.
-const maxBody = 8 << 20
-
-// ErrForeign is wrapped when a path would leave the configured host.
-var ErrForeign = errors.New("the path would leave the configured host")
-
-// Error is a request that got no answer. Its text is a sentence for people and holds no credentials.
-type Error struct {
-	Name, Host string
-	Why        string // "refused", "timeout", "unknown host", "certificate", "too large" or "broken"
-	cause      error
-}
-
-// Error implements error.
-func (e *Error) Error() string {
-	return fmt.Sprintf("%s at %s %s", e.Name, e.Host, sentences[e.Why])
-}
-
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.cause }
-
-// Reason is one of the words of a diagnosis: it tells a host that refuses from one that hangs.
-func (e *Error) Reason() string { return e.Why }
-
-var sentences = map[string]string{
-	"refused": "refuses connections: it is down or restarting", "timeout": "did not answer in time: it hangs or the network drops packets",
-	"unknown host": "is not known to the resolver: check the host name in the configuration", "certificate": "shows a certificate that is not trusted: check ca_file",
-	"too large": "answers with more than 8 MiB", "broken": "broke the connection off",
+	name    string
+	base    *url.URL
+	options Options
+	http    *resty.Client
+	timeout time.Duration
 }
 
 // New checks the options. It does not connect.
 func New(o Options) (*Client, error) {
+	if o.Name == "" {
+		return nil, errors.New("name of a system that is asked over HTTP: empty; expected one such as registry")
+	}
 	base, err := url.Parse(o.URL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, fmt.Errorf("url of %s: expected one of http or https, such as http://localhost:8081", o.Name)
+	if err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("%s url: not understood; expected something like http://host:8081, without a query", o.Name)
 	}
-	c := &Client{name: o.Name, http: resty.New()}
-	c.base = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}
-	c.http.SetTimeout(orDefault(o.Timeout)).SetResponseBodyLimit(maxBody).SetHeader("Accept", "application/json, */*").SetHeader("User-Agent", "cdcbot")
-	c.http.SetRedirectPolicy(resty.RedirectPolicyFunc(c.stay))
-	if password, ok := base.User.Password(); ok && o.Username == "" {
-		o.Username, o.Password = base.User.Username(), password
+	if base.User != nil && o.Username == "" {
+		o.Username = base.User.Username()
+		o.Password, _ = base.User.Password()
 	}
-	if o.Username != "" {
-		c.http.SetBasicAuth(o.Username, o.Password)
+	base.User = nil
+	if o.Username != "" && (o.Token != "" || o.TokenFile != "") {
+		return nil, fmt.Errorf("%s username and token: expected one of them, not both", o.Name)
 	}
-	if o.Token != "" {
-		c.http.SetAuthToken(o.Token)
-	}
-	c.http.SetDisableWarn(true) // basic authentication over loopback http is the operator's choice
-	return c, c.trust(o.CAFile)
-}
-
-func orDefault(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 10 * time.Second
-	}
-	return d
-}
-
-func (c *Client) trust(file string) error {
-	if file == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(file)
+	transport, err := newTransport(o)
 	if err != nil {
-		return fmt.Errorf("ca_file of %s: %w", c.name, err)
+		return nil, err
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("ca_file of %s: %s holds no certificate in PEM", c.name, file)
+	c := &Client{name: o.Name, base: base, options: o, timeout: o.Timeout}
+	if c.timeout <= 0 {
+		c.timeout = 5 * time.Second
 	}
-	c.http.SetTLSClientConfig(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
-	return nil
+	c.http = resty.NewWithClient(&http.Client{Transport: transport}).
+		SetRedirectPolicy(resty.RedirectPolicyFunc(c.stay)).
+		SetResponseBodyLimit(mostBytes).
+		SetDisableWarn(true). // a login over plain HTTP is the operator's choice
+		SetHeaders(map[string]string{"Accept": "application/json, */*;q=0.5", "User-Agent": "cdcbot"})
+	return c, nil
 }
 
-// stay refuses redirects to other hosts: credentials travel with them.
-func (c *Client) stay(r *http.Request, via []*http.Request) error {
-	if r.URL.Host != c.base.Host || len(via) > 3 {
-		return ErrForeign
+func newTransport(o Options) (*http.Transport, error) {
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
+	}
+	if o.CAFile == "" {
+		return transport, nil
+	}
+	pem, err := os.ReadFile(o.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s ca_file: %w", o.Name, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s ca_file %s: no certificate in it; expected PEM", o.Name, o.CAFile)
+	}
+	transport.TLSClientConfig.RootCAs = pool
+	return transport, nil
+}
+
+// redirectError is why a redirect was not followed.
+type redirectError struct{ where string }
+
+// Error implements error.
+func (e redirectError) Error() string { return "redirects to " + e.where + ", which is not followed" }
+
+// stay follows redirects only within the system: another host must not get the credentials.
+func (c *Client) stay(next *http.Request, before []*http.Request) error {
+	switch {
+	case next.URL.Host != c.base.Host || next.URL.Scheme != c.base.Scheme:
+		return redirectError{next.URL.Scheme + "://" + next.URL.Host}
+	case len(before) > mostRedirects:
+		return redirectError{"itself again and again"}
 	}
 	return nil
 }
@@ -124,69 +118,130 @@ func (c *Client) stay(r *http.Request, via []*http.Request) error {
 // Address is host:port of the system, for people.
 func (c *Client) Address() string { return c.base.Host }
 
-// Get asks for a path, which may have a query. Answers of 4xx and 5xx are answers, not errors. Errors are *Error, or
-// wrap ErrForeign.
+// Get asks for a path, which begins with "/" and may hold a query; it is appended to the path of the system's URL. Answers
+// of 4xx and 5xx are answers, not errors. Errors of the way there are *Error.
 func (c *Client) Get(ctx context.Context, path string) (status int, body []byte, err error) {
-	ref, err := url.Parse(path)
-	if err != nil || ref.Host != "" || ref.Scheme != "" || ref.User != nil || !strings.HasPrefix(ref.Path, "/") {
-		return 0, nil, fmt.Errorf("asking %s for %q: %w", c.name, path, ErrForeign)
-	}
-	to := *c.base
-	to.Path, to.RawPath, to.RawQuery = c.base.Path+ref.Path, "", ref.RawQuery
-	answer, err := c.http.R().SetContext(ctx).Get(to.String())
+	where, err := c.resolve(path)
 	if err != nil {
-		return 0, nil, c.failed(err)
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request := c.http.R().SetContext(ctx)
+	if err := c.authenticate(request); err != nil {
+		return 0, nil, err
+	}
+	answer, err := request.Get(where)
+	if err != nil {
+		return 0, nil, c.failed(ctx, path, err)
 	}
 	return answer.StatusCode(), answer.Body(), nil
 }
 
-// Probe says in one line whether the system answers path with less than 500, for a diagnosis.
-func (c *Client) Probe(path string) func(context.Context) (string, error) {
+// Probe returns a question for a diagnosis: it asks for path, and want says of the body of a good answer what there is to
+// tell, such as "12 subjects"; nil tells nothing. Its line is "schema registry at host:8081 answers (12 subjects)". An
+// answer of 4xx or 5xx is an error. Errors are *Error.
+func (c *Client) Probe(path string, want func(body []byte) (string, error)) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		status, _, err := c.Get(ctx, path)
+		status, body, err := c.Get(ctx, path)
 		if err != nil {
 			return "", err
 		}
-		if status >= http.StatusInternalServerError {
-			return "", fmt.Errorf("%s at %s answers %d %s", c.name, c.base.Host, status, http.StatusText(status))
+		if status >= http.StatusBadRequest {
+			return "", c.answered(path, status, body)
 		}
-		return fmt.Sprintf("%s at %s answers", c.name, c.base.Host), nil
+		text := fmt.Sprintf("%s at %s answers", c.name, c.base.Host)
+		if want == nil {
+			return text, nil
+		}
+		told, err := want(body)
+		if err != nil {
+			return "", &Error{Name: c.name, Address: c.base.Host, What: shown(path), Status: status, reason: Broken, text: "answered, and not as expected: " + short(err.Error())}
+		}
+		if told != "" {
+			text += " (" + told + ")"
+		}
+		return text, nil
 	}
 }
 
-func (c *Client) failed(err error) error {
-	if errors.Is(err, ErrForeign) {
-		return fmt.Errorf("%s redirects elsewhere: %w", c.name, ErrForeign)
+// resolve appends a path to the base. Characters that no URL may hold, such as those of an unquoted PromQL query, are
+// escaped; a path that leaves the base is refused.
+func (c *Client) resolve(path string) (string, error) {
+	path, _, _ = strings.Cut(path, "#")
+	if path != "" && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "?") {
+		return "", fmt.Errorf("path %q of %s: expected it to begin with /", shown(path), c.name)
 	}
-	return &Error{Name: c.name, Host: c.base.Host, Why: why(err), cause: bare(err)}
+	path, query, asked := strings.Cut(path, "?")
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		plain = path
+	}
+	for part := range strings.SplitSeq(strings.ReplaceAll(plain, `\`, "/"), "/") {
+		if part == ".." {
+			return "", fmt.Errorf("path %q of %s: .. would leave what is configured", shown(path), c.name)
+		}
+	}
+	if path == "" && c.base.Path == "" {
+		path = "/"
+	}
+	where := c.base.Scheme + "://" + c.base.Host + strings.TrimRight(c.base.EscapedPath(), "/") + escape(path)
+	if asked {
+		where += "?" + escape(query)
+	}
+	return where, nil
 }
 
-// bare drops the URL that net/http puts around its errors: a query may hold what nobody should read.
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+// escape writes what may not stand in a URL as %XX. What is escaped already stays; a % that escapes nothing is escaped.
+func escape(s string) string {
+	var out strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		bare := c == '%' && !(i+2 < len(s) && hexadecimal(s[i+1]) && hexadecimal(s[i+2]))
+		if bare || c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&out, "%%%02X", c)
+			continue
+		}
+		out.WriteByte(c)
 	}
+	return out.String()
+}
+
+func hexadecimal(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// authenticate puts the credentials on a request; files are read anew.
+func (c *Client) authenticate(r *resty.Request) error {
+	o := c.options
+	if o.Token != "" || o.TokenFile != "" {
+		token, err := secret(c.name+" token", o.TokenFile, o.Token)
+		r.SetAuthToken(token)
+		return err
+	}
+	if o.Username == "" {
+		return nil
+	}
+	if o.PasswordFile == "" {
+		r.SetBasicAuth(o.Username, o.Password)
+		return nil
+	}
+	password, err := secret(c.name+" password", o.PasswordFile, "")
+	r.SetBasicAuth(o.Username, password)
 	return err
 }
 
-func why(err error) string {
-	var timeout net.Error
-	var dns *net.DNSError
-	var unknown x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.Is(err, resty.ErrResponseBodyTooLarge):
-		return "too large"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused"
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return "unknown host"
-	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
-		return "certificate"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
+// secret reads a file, or takes the value. A line break in it would break the request, so that is refused.
+func secret(what, file, value string) (string, error) {
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("%s file: %w", what, err)
+		}
+		value, what = strings.TrimSpace(string(data)), what+" file "+file
 	}
-	return "broken"
+	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", fmt.Errorf("%s: expected one line that is not empty", what)
+	}
+	return value, nil
 }
