@@ -62,6 +62,9 @@ var conditions = []struct{ code, reason, text string }{
 }
 
 func (c *Client) failed(ctx context.Context, what string, err error) error {
+	if errors.Is(err, errPassword) {
+		return err
+	}
 	e := &Error{Address: c.Address(), What: what, cause: harmless(err)}
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {

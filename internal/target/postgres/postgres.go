@@ -6,6 +6,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -130,38 +131,26 @@ FROM pg_attribute a
 WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
-// Rows is the answer of a query, as text. Null is "NULL".
-type Rows struct {
-	Columns []string
-	Values  [][]string
-	More    bool // there were more rows than were kept
-}
-
-// mostRows bounds what a query returns.
-const mostRows = 200
-
-// Query runs one statement in a READ ONLY transaction and returns at most 200 rows. What writes is refused by the server.
-func (c *Client) Query(ctx context.Context, sql string) (Rows, error) {
-	var out Rows
-	err := c.look(ctx, "query", func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sql)
+// Query runs one statement in a READ ONLY transaction and returns at most max rows, as PostgreSQL writes their values;
+// null is "NULL". What writes is refused by the server. Errors are *Error.
+func (c *Client) Query(ctx context.Context, sql string, max int) (columns []string, rows [][]string, err error) {
+	err = c.look(ctx, "query", func(ctx context.Context, tx pgx.Tx) error {
+		answer, err := tx.Query(ctx, sql)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		out = Rows{}
-		for _, f := range rows.FieldDescriptions() {
-			out.Columns = append(out.Columns, f.Name)
+		defer answer.Close()
+		columns, rows = nil, nil
+		for _, f := range answer.FieldDescriptions() {
+			columns = append(columns, f.Name)
 		}
-		for rows.Next() {
-			if out.More = len(out.Values) == mostRows; out.More {
-				return nil
-			}
-			out.Values = append(out.Values, texts(rows.RawValues()))
+		for len(rows) < max && answer.Next() {
+			rows = append(rows, texts(answer.RawValues()))
 		}
-		return rows.Err()
+		answer.Close()
+		return answer.Err()
 	})
-	return out, err
+	return columns, rows, err
 }
 
 func texts(raw [][]byte) []string {
@@ -178,15 +167,7 @@ func texts(raw [][]byte) []string {
 func (c *Client) look(ctx context.Context, what string, f func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	config := c.config.Copy()
-	if c.file != "" {
-		data, err := os.ReadFile(c.file)
-		if err != nil {
-			return fmt.Errorf("password file of PostgreSQL at %s: %w", c.Address(), err)
-		}
-		config.Password = strings.TrimRight(string(data), "\r\n")
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := c.connect(ctx)
 	if err != nil {
 		return c.failed(ctx, what, err)
 	}
@@ -195,6 +176,22 @@ func (c *Client) look(ctx context.Context, what string, f func(context.Context, 
 		return c.failed(ctx, what, err)
 	}
 	return nil
+}
+
+// errPassword marks an error that is about this machine, not about the server.
+var errPassword = errors.New("cannot be read")
+
+// connect makes a connection of its own, with the password as it is now.
+func (c *Client) connect(ctx context.Context) (*pgx.Conn, error) {
+	config := c.config.Copy()
+	if c.file != "" {
+		data, err := os.ReadFile(c.file)
+		if err != nil {
+			return nil, fmt.Errorf("password file of PostgreSQL at %s: %w: %w", c.Address(), errPassword, err)
+		}
+		config.Password = strings.TrimRight(string(data), "\r\n")
+	}
+	return pgx.ConnectConfig(ctx, config)
 }
 
 func (c *Client) transact(ctx context.Context, conn *pgx.Conn, f func(context.Context, pgx.Tx) error) error {
