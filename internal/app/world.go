@@ -13,6 +13,11 @@ import (
 	"cdcbot/internal/action"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
+	"cdcbot/internal/target/cassandra"
+	"cdcbot/internal/target/page"
+	"cdcbot/internal/target/postgres"
+	"cdcbot/internal/target/vault"
+	"cdcbot/internal/target/web"
 )
 
 // world implements action.World with the clients of one pipeline: an action reaches them and no others. What is not
@@ -165,13 +170,92 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient) (*world
 	if rdb != nil {
 		w.keeper = keeper{rdb, name}
 	}
-	for _, open := range []func(*config.Config, config.Pipeline) error{w.openBackup} {
-		if err := open(c, p); err != nil {
+	for _, part := range []struct {
+		key  string
+		open func(*config.Config, config.Pipeline) error
+	}{{"failover.connect", w.openBackup}, {"postgres", w.openPostgres}, {"cassandra", w.openCassandra}, {"vault", w.openVault}, {"http", w.openHTTP}, {"page", w.openPager}} {
+		if err := part.open(c, p); err != nil {
 			w.close()
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", part.key, err)
 		}
 	}
 	return w, nil
+}
+
+func (w *world) openPostgres(c *config.Config, p config.Pipeline) error {
+	if p.Postgres.URL == "" {
+		return nil
+	}
+	client, err := postgres.New(postgres.Options{URL: p.Postgres.URL, Password: p.Postgres.Password, Timeout: lookTimeout})
+	if err == nil {
+		w.postgres = client // its probe is the sink database's own (cluster.go)
+	}
+	return err
+}
+
+// lookTimeout bounds one look of an action at a system; probes of a diagnosis have deadlines of their own.
+const lookTimeout = 15 * time.Second
+
+func (w *world) openCassandra(_ *config.Config, p config.Pipeline) error {
+	o := p.Cassandra
+	if len(o.Hosts) == 0 {
+		return nil
+	}
+	client, err := cassandra.New(cassandra.Options{Hosts: o.Hosts, Username: o.Username, Password: o.Password, CAFile: o.CAFile, Datacenter: o.Datacenter, Timeout: lookTimeout})
+	if err == nil {
+		w.cassandra, w.probes["cassandra"] = client, client.Probe
+	}
+	return err
+}
+
+func (w *world) openVault(_ *config.Config, p config.Pipeline) error {
+	o := p.Vault
+	if o.URL == "" {
+		return nil
+	}
+	client, err := vault.New(vault.Options{URL: o.URL, Token: o.Token, RoleID: o.RoleID, SecretID: o.SecretID, Namespace: o.Namespace, CAFile: o.CAFile, Timeout: lookTimeout})
+	if err == nil {
+		w.vault, w.probes["vault"] = client, client.Probe
+	}
+	return err
+}
+
+// openHTTP makes a client for every system that is asked by GET. Vault's health needs no token.
+func (w *world) openHTTP(_ *config.Config, p config.Pipeline) error {
+	systems := map[string]config.System{
+		"registry": p.Registry, "prometheus": p.Prometheus, "vault": {URL: p.Vault.URL, CAFile: p.Vault.CAFile},
+		"cdc-api": {URL: p.CDCAPI.URL, Username: p.CDCAPI.Username, Password: p.CDCAPI.Password, Token: p.CDCAPI.Token, CAFile: p.CDCAPI.CAFile},
+		"connect": {URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile},
+	}
+	maps.Copy(systems, p.HTTP)
+	for name, s := range systems {
+		if s.URL == "" {
+			continue
+		}
+		client, err := web.New(web.Options{Name: name, URL: s.URL, Username: s.Username, Password: s.Password, Token: s.Token, CAFile: s.CAFile, Timeout: lookTimeout})
+		if err != nil {
+			return err
+		}
+		w.http[name] = client
+		if path, ok := healthPaths[name]; ok {
+			w.probes[name] = client.Probe(path, nil)
+		}
+	}
+	return nil
+}
+
+// healthPaths are what a diagnosis asks of systems over HTTP; Connect and Vault have probes of their own.
+var healthPaths = map[string]string{"registry": "/subjects", "prometheus": "/-/ready", "cdc-api": "/health"}
+
+func (w *world) openPager(c *config.Config, _ config.Pipeline) error {
+	if !c.Page.Enabled() {
+		return nil
+	}
+	pager, err := page.New(page.Options{RoutingKey: c.Page.PagerDutyKey, URL: c.Page.PagerDutyURL, Webhook: c.Page.URL, Token: c.Page.Token})
+	if err == nil {
+		w.pager = pager
+	}
+	return err
 }
 
 func (w *world) openBackup(_ *config.Config, p config.Pipeline) error {

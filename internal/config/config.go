@@ -183,6 +183,8 @@ type Cassandra struct {
 type Vault struct {
 	URL            string   `key:"url" check:"url"`
 	Token          string   `key:"token" secret:"true"`
+	RoleID         string   `key:"role_id"`
+	SecretID       string   `key:"secret_id" secret:"true"`
 	Namespace      string   `key:"namespace"`
 	CAFile         string   `key:"ca_file" check:"file"`
 	Aliases        []string `key:"aliases"`
