@@ -19,7 +19,7 @@ func TestChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Close(context.Background()) })
-	for _, sql := range []string{"CREATE TABLE cdc_users (id int PRIMARY KEY, age int NOT NULL DEFAULT 0, name text)", "CREATE INDEX by_name ON cdc_users (name)", "INSERT INTO cdc_users VALUES (1, 2, 'x')", "CREATE ROLE reader LOGIN PASSWORD 'right'"} {
+	for _, sql := range []string{"CREATE TABLE cdc_users (id int PRIMARY KEY, age int NOT NULL DEFAULT 0, name text)", "CREATE INDEX by_name ON cdc_users (name)", "ALTER TABLE cdc_users ADD CONSTRAINT adult CHECK (age >= 0)", "INSERT INTO cdc_users VALUES (1, 2, 'x')", "CREATE ROLE reader LOGIN PASSWORD 'right'"} {
 		if _, err := admin.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestChange(t *testing.T) {
 	if err := c.Alter(t.Context(), add); err != nil {
 		t.Errorf("alter: %v", err)
 	}
-	want := "id|integer|not null|\nage|integer|not null|0\nname|text||\nnew_column|character varying(255)||\nindex by_name|btree (name)||\nindex cdc_users_pkey|btree (id)|primary key|"
+	want := "id|integer|not null|\nage|integer|not null|0\nname|text||\nnew_column|character varying(255)||\nindex by_name|btree (name)||\nindex cdc_users_pkey|btree (id)|primary key|\ncheck adult|CHECK ((age >= 0))||"
 	if got := describe(t, c, "cdc_users"); got != want {
 		t.Errorf("describe: got\n%s\nwant\n%s", got, want)
 	}
@@ -45,10 +45,16 @@ func TestChange(t *testing.T) {
 		name, sql, want string
 		client          *Client
 	}{
-		{"again", add[0], `column "new_column" of relation "cdc_users" already exists`, c},
+		{"column twice", add[0], `column "new_column" of relation "cdc_users" already exists`, c},
 		{"no such table", "ALTER TABLE nope ADD COLUMN a int", "has no such table", c},
 		{"syntax", "ALTER TABL cdc_users", "42601", c},
 		{"no permission", "ALTER TABLE cdc_users ADD COLUMN b int", "must be owner", db.client(t, "reader", "right")},
+		{"no such column", "ALTER TABLE cdc_users ALTER COLUMN nope TYPE text", "has no such column", c},
+		{"no such type", "ALTER TABLE cdc_users ADD COLUMN b strnig", "has no such type", c},
+		{"two in one", "ALTER TABLE cdc_users ADD COLUMN b int; COMMIT", "cannot insert multiple commands", c},
+		{"ends the transaction", " -- x\n/* y */ Commit", "COMMIT is not allowed", c},
+		{"cannot be in a transaction", "CREATE INDEX CONCURRENTLY by_age ON cdc_users (age)", "cannot run inside a transaction block", c},
+		{"a row that would break it", "ALTER TABLE cdc_users ALTER COLUMN new_column SET NOT NULL", "has rows that break the constraint", c},
 		{"a value that does not fit", "ALTER TABLE cdc_users ALTER COLUMN name TYPE integer USING name::integer", "invalid input syntax", c},
 	}
 	for _, tc := range cases {
@@ -66,6 +72,9 @@ func TestChange(t *testing.T) {
 		_, _, err := c.Describe(t.Context(), "nope")
 		check(t, err, Missing, "has no such table")
 	})
+	if err := c.Rehearse(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "no statement") {
+		t.Errorf("nothing to do: got %v", err)
+	}
 	if c.Database() != "postgres" {
 		t.Errorf("database: got %s", c.Database())
 	}
@@ -91,16 +100,50 @@ func locked(t *testing.T, c *Client, admin *pgx.Conn) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.Background()) }()
-	if _, err := tx.Exec(t.Context(), "SELECT * FROM cdc_users"); err != nil {
+	if _, err := tx.Exec(t.Context(), "SET LOCAL application_name = 'night job'; SELECT * FROM cdc_users"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	err = c.Rehearse(t.Context(), []string{"ALTER TABLE cdc_users ADD COLUMN late int"})
 	var e *Error
-	if !errors.As(err, &e) || e.Code != lockNotAvailable || !strings.Contains(err.Error(), "locked by pid") {
+	if !errors.As(err, &e) || e.Code != lockNotAvailable || !strings.Contains(err.Error(), "locked by pid ") || !strings.Contains(err.Error(), "(night job, user postgres, idle in transaction) for ") {
 		t.Errorf("got %v, want an error that names who holds the lock", err)
 	}
 	if took := time.Since(began); took < 2*time.Second || took > 10*time.Second {
 		t.Errorf("gave up after %s, want about 3 s", took)
 	}
+}
+
+// words are statements and the word that decides about them.
+var words = []struct{ name, sql, want string }{
+	{"plain", "commit", "COMMIT"},
+	{"after comments", " -- a\n /* b /* c */ */\tRollback;", "ROLLBACK"},
+	{"after nothing", ";; end work", "END"},
+	{"in brackets", "(SELECT 1)", "SELECT"},
+	{"comment without end", "/* COMMIT", ""},
+	{"line without end", "-- COMMIT", ""},
+	{"slash star slash", "/*/ COMMIT */ SELECT 1", "SELECT"},
+	{"empty", "", ""},
+	{"not a word", "$1", ""},
+}
+
+func TestFirstWord(t *testing.T) {
+	for _, tc := range words {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := firstWord(tc.sql); got != tc.want {
+				t.Errorf("firstWord(%q): got %q, want %q", tc.sql, got, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzFirstWord(f *testing.F) {
+	for _, tc := range words {
+		f.Add(tc.sql)
+	}
+	f.Fuzz(func(t *testing.T, sql string) {
+		if got := firstWord(sql); got != strings.ToUpper(got) || !strings.Contains(strings.ToUpper(sql), got) {
+			t.Errorf("firstWord(%q): got %q", sql, got)
+		}
+	})
 }

@@ -52,6 +52,19 @@ var conditions = []struct{ code, reason, text string }{
 	{"42501", Denied, "denies the permission"},
 	{"3D000", Missing, "has no such database"},
 	{"42P01", Missing, "has no such table"},
+	{"42703", Missing, "has no such column"},
+	{"42704", Missing, "has no such type or object"},
+	{"42701", Broken, "already has such a column"},
+	{"42P07", Broken, "already has such a table or index"},
+	{"42601", Broken, "does not understand the statement"},
+	{"42804", Broken, "cannot turn the values of one type into the other"},
+	{"42846", Broken, "cannot turn the values of one type into the other"},
+	{"22", Broken, "has values that do not fit"},
+	{"23", Broken, "has rows that break the constraint"},
+	{"2BP01", Broken, "has something that depends on it"},
+	{"0A000", Broken, "does not support it"},
+	{"40P01", Busy, "ended a deadlock by giving up"},
+	{lockNotAvailable, Busy, "did not give the lock in time"},
 	{"3F000", Missing, "has no such schema"},
 	{"53300", Busy, "has too many connections"},
 	{"53", Busy, "is short of resources"},
@@ -61,6 +74,10 @@ var conditions = []struct{ code, reason, text string }{
 	{"25006", Broken, "refused to write: the transaction is read-only"},
 }
 
+// lockNotAvailable is the SQLSTATE of a lock that was not given in time.
+const lockNotAvailable = "55P03"
+
+// failed explains err; what was tried is part of the text.
 func (c *Client) failed(ctx context.Context, what string, err error) error {
 	if errors.Is(err, errPassword) {
 		return err

@@ -1,7 +1,8 @@
-// Package postgres asks the sink database three things: is it there, how many rows does a table have, and what does a
-// table look like. It exists so that a diagnosis need not believe an old trace and a verification can prove that records
-// arrive. Everything runs in READ ONLY transactions, each look over a connection of its own: a pool would hide whether
-// the database takes connections, which is the question.
+// Package postgres asks the sink database whether it is there, what its tables look like and what is in them, and changes
+// its tables. It exists so that a diagnosis need not believe an old trace, a verification can prove that records arrive,
+// and an approved change of a table is rehearsed before it is made. Every look is a READ ONLY transaction, every change
+// one transaction with a lock timeout, each over a connection of its own: a pool would hide whether the database takes
+// connections, which is the question.
 package postgres
 
 import (
@@ -131,38 +132,6 @@ FROM pg_attribute a
 WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
-// Query runs one statement in a READ ONLY transaction and returns at most max rows, as PostgreSQL writes their values;
-// null is "NULL". What writes is refused by the server. Errors are *Error.
-func (c *Client) Query(ctx context.Context, sql string, max int) (columns []string, rows [][]string, err error) {
-	err = c.look(ctx, "query", func(ctx context.Context, tx pgx.Tx) error {
-		answer, err := tx.Query(ctx, sql)
-		if err != nil {
-			return err
-		}
-		defer answer.Close()
-		columns, rows = nil, nil
-		for _, f := range answer.FieldDescriptions() {
-			columns = append(columns, f.Name)
-		}
-		for len(rows) < max && answer.Next() {
-			rows = append(rows, texts(answer.RawValues()))
-		}
-		answer.Close()
-		return answer.Err()
-	})
-	return columns, rows, err
-}
-
-func texts(raw [][]byte) []string {
-	row := make([]string, len(raw))
-	for i, v := range raw {
-		if row[i] = "NULL"; v != nil {
-			row[i] = strings.ToValidUTF8(string(v), "\uFFFD")
-		}
-	}
-	return row
-}
-
 // look runs f in a READ ONLY transaction over a new connection, within the client's timeout.
 func (c *Client) look(ctx context.Context, what string, f func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -194,16 +163,41 @@ func (c *Client) connect(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, config)
 }
 
+// transact runs f in a READ ONLY transaction that is rolled back: before PostgreSQL 16 such a transaction may still make
+// large objects, and in all versions it may notify.
 func (c *Client) transact(ctx context.Context, conn *pgx.Conn, f func(context.Context, pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err := inside(ctx, conn, pgx.ReadOnly, func(tx pgx.Tx) error {
 		if deadline, ok := ctx.Deadline(); ok { // the server must not go on when we have left
 			left := max(1, time.Until(deadline).Milliseconds())
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", left)); err != nil {
 				return err
 			}
 		}
-		return f(ctx, tx)
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return errUndo
 	})
+	if errors.Is(err, errUndo) {
+		return nil
+	}
+	return err
+}
+
+// errUndo ends a transaction without a commit.
+var errUndo = errors.New("rolled back on purpose")
+
+// inside runs f in a transaction. The error of f counts before that of a rollback over a connection which f lost.
+func inside(ctx context.Context, conn *pgx.Conn, mode pgx.TxAccessMode, f func(pgx.Tx) error) error {
+	var first error
+	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: mode}, func(tx pgx.Tx) error {
+		first = f(tx)
+		return first
+	})
+	if first != nil {
+		return first
+	}
+	return err
 }
 
 // hangUp says goodbye to the server, but does not wait long for one that hangs.

@@ -23,7 +23,8 @@ func TestReal(t *testing.T) {
 	db.exec(t, "CREATE TABLE orders (id int PRIMARY KEY, shop varchar(20) NOT NULL, \"Odd Name\" numeric(10,2))",
 		"INSERT INTO orders VALUES (1, 'north', 1.5), (2, 'south', NULL)",
 		"CREATE SCHEMA stock", "CREATE TABLE stock.\"Box.1\" (id int)", "INSERT INTO stock.\"Box.1\" VALUES (7)",
-		"CREATE ROLE sink LOGIN PASSWORD 'right'", "CREATE ROLE locked NOLOGIN")
+		"CREATE ROLE sink LOGIN PASSWORD 'right'", "CREATE ROLE locked NOLOGIN",
+		"CREATE FUNCTION writes() RETURNS int VOLATILE LANGUAGE sql AS 'DELETE FROM orders RETURNING 1'")
 
 	t.Run("probe", func(t *testing.T) {
 		text, err := db.client(t, "postgres", "x").Probe(t.Context())
@@ -78,12 +79,36 @@ func TestReal(t *testing.T) {
 		if err != nil || len(many) != 200 {
 			t.Errorf("query of 100,000 rows: %d kept, %v", len(many), err)
 		}
+		began := time.Now()
+		_, many, err = db.client(t, "postgres", "x").Query(t.Context(), "SELECT generate_series(1, 1000000000)", 3)
+		if took := time.Since(began); err != nil || len(many) != 3 || took > 5*time.Second {
+			t.Errorf("query of a billion rows: %d kept after %s, %v", len(many), took, err)
+		}
+	})
+	t.Run("text form", func(t *testing.T) {
+		columns, rows, err := db.client(t, "postgres", "x").Query(t.Context(), `SELECT true AS yes, NULL AS none, ARRAY[1,2] AS list, '{"a": 1}'::jsonb AS doc, '2026-01-02 03:04:05+00'::timestamptz AT TIME ZONE 'UTC' AS at, '\x00ff'::bytea AS raw`, 10)
+		want := [][]string{{"yes", "none", "list", "doc", "at", "raw"}, {"t", "NULL", "{1,2}", `{"a": 1}`, "2026-01-02 03:04:05", `\x00ff`}}
+		if diff := cmp.Diff(want, append([][]string{columns}, rows...)); diff != "" || err != nil {
+			t.Errorf("query: %v (-want +got):\n%s", err, diff)
+		}
+		columns, rows, err = db.client(t, "postgres", "x").Query(t.Context(), "SET LOCAL work_mem = '1MB'", 10)
+		if diff := cmp.Diff([][]string{{"Command"}, {"SET"}}, append([][]string{columns}, rows...)); diff != "" || err != nil {
+			t.Errorf("a statement without rows: %v (-want +got):\n%s", err, diff)
+		}
 	})
 	refusals := []struct{ name, sql, want string }{
 		{"write", "DELETE FROM orders", "read-only"},
 		{"two statements", "SELECT 1; DELETE FROM orders", "cannot insert multiple commands"},
 		{"escape", "SET TRANSACTION READ WRITE", ""},
 		{"syntax", "SELEKT", "42601"},
+		{"writing CTE", "WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "read-only"},
+		{"row locks", "SELECT * FROM orders FOR UPDATE", "read-only"},
+		{"function that writes", "SELECT writes()", "read-only"},
+		{"large object", "SELECT lo_create(0)", ""}, // refused since PostgreSQL 16, undone before
+		{"out of the transaction", "SELECT set_config('transaction_read_only', 'off', true), writes()", "25001"},
+		{"program of the server", " /* a /* b */ */ -- c\n copy orders TO PROGRAM 'true'", "COPY is not allowed"},
+		{"anonymous block", "DO $$BEGIN DELETE FROM orders; END$$", "read-only"},
+		{"large answer", "SELECT repeat('x', 1000000) FROM generate_series(1, 9)", "larger than 4 MiB"},
 	}
 	for _, tc := range refusals {
 		t.Run("refused "+tc.name, func(t *testing.T) {
@@ -95,6 +120,9 @@ func TestReal(t *testing.T) {
 	}
 	if n, err := db.client(t, "postgres", "x").Count(t.Context(), "orders"); n != 2 || err != nil {
 		t.Errorf("orders afterwards: %d, %v", n, err)
+	}
+	if n, err := db.client(t, "postgres", "x").Count(t.Context(), "pg_largeobject_metadata"); n != 0 || err != nil {
+		t.Errorf("large objects afterwards: %d, %v", n, err)
 	}
 	logins := []struct{ name, user, password, database, reason, text string }{
 		{"right", "sink", "right", "postgres", "", ""},
