@@ -47,6 +47,7 @@ var policy = map[string][]string{
 	"redact":              {},
 	"config":              {},
 	"lab":                 {},
+	"lab/docker/service":  {},
 	"lab/cassandra/cql":   {},
 	"slacksim":            {},
 	"e2e":                 {},

@@ -211,7 +211,7 @@ func (d *Docker) describe(one container.InspectResponse) string {
 		return "unknown"
 	}
 	text := string(s.Status)
-	if s.Health != nil && s.Health.Status != "" && s.Health.Status != container.NoHealthcheck {
+	if s.Running && s.Health != nil && s.Health.Status != "" && s.Health.Status != container.NoHealthcheck {
 		text += " (" + string(s.Health.Status) + ")"
 	}
 	if began, err := time.Parse(time.RFC3339Nano, s.StartedAt); err == nil && s.Running {
@@ -226,7 +226,7 @@ func (d *Docker) describe(one container.InspectResponse) string {
 	if one.RestartCount > 0 {
 		text += fmt.Sprintf(", restarted %d times by the engine", one.RestartCount)
 	}
-	if h := s.Health; h != nil && h.Status == container.Unhealthy && len(h.Log) > 0 {
+	if h := s.Health; s.Running && h != nil && h.Status == container.Unhealthy && len(h.Log) > 0 {
 		text += ": " + strings.TrimSpace(h.Log[len(h.Log)-1].Output)
 	}
 	return text
