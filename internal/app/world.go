@@ -14,10 +14,13 @@ import (
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/target/cassandra"
+	"cdcbot/internal/target/dlq"
+	"cdcbot/internal/target/kafka"
 	"cdcbot/internal/target/page"
 	"cdcbot/internal/target/postgres"
 	"cdcbot/internal/target/vault"
 	"cdcbot/internal/target/web"
+	workloads "cdcbot/internal/target/workload"
 )
 
 // world implements action.World with the clients of one pipeline: an action reaches them and no others. What is not
@@ -173,7 +176,7 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient) (*world
 	for _, part := range []struct {
 		key  string
 		open func(*config.Config, config.Pipeline) error
-	}{{"failover.connect", w.openBackup}, {"postgres", w.openPostgres}, {"cassandra", w.openCassandra}, {"vault", w.openVault}, {"http", w.openHTTP}, {"page", w.openPager}} {
+	}{{"failover.connect", w.openBackup}, {"postgres", w.openPostgres}, {"cassandra", w.openCassandra}, {"vault", w.openVault}, {"http", w.openHTTP}, {"page", w.openPager}, {"kafka", w.openKafka}, {"cdc_api", w.openDLQ}, {"services", w.openServices}} {
 		if err := part.open(c, p); err != nil {
 			w.close()
 			return nil, fmt.Errorf("%s: %w", part.key, err)
@@ -267,6 +270,60 @@ func (w *world) openBackup(_ *config.Config, p config.Pipeline) error {
 	there, err := connect.New(connect.Options{Cluster: name, URL: f.URL, Username: f.Username, Password: f.Password, Token: f.Token, CAFile: f.CAFile, Timeout: p.Connect.Timeout})
 	w.clusters[name] = there
 	return err
+}
+
+func (w *world) openKafka(_ *config.Config, p config.Pipeline) error {
+	o := p.Kafka
+	if len(o.Brokers) == 0 {
+		return nil
+	}
+	client, err := kafka.New(kafka.Options{Brokers: o.Brokers, TLS: o.TLS, CAFile: o.CAFile, Mechanism: o.Mechanism, Username: o.Username, Password: o.Password, Timeout: lookTimeout})
+	if err == nil {
+		w.kafka, w.probes["kafka"] = client, client.Probe
+	}
+	return err
+}
+
+func (w *world) openDLQ(_ *config.Config, p config.Pipeline) error {
+	o := p.CDCAPI
+	if o.URL == "" {
+		return nil
+	}
+	client, err := dlq.New(dlq.Options{URL: o.URL, Prefix: o.Prefix, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout})
+	if err == nil {
+		w.dlq = client
+	}
+	return err
+}
+
+// openServices makes one client for each engine that services name, and none for others.
+func (w *world) openServices(c *config.Config, p config.Pipeline) error {
+	var docker *workloads.Docker
+	var cluster *workloads.Kubernetes
+	var err error
+	for name, s := range p.Services {
+		called := workload(name, s)
+		if s.Kind != "kubernetes" {
+			if docker == nil {
+				if docker, err = workloads.NewDocker(c.Docker.Host); err != nil {
+					return err
+				}
+				engine := docker
+				w.closers = append(w.closers, func() { _ = engine.Close() }) // idle connections
+			}
+			w.services[name] = docker.Service(called)
+			continue
+		}
+		if cluster == nil {
+			if cluster, err = workloads.NewKubernetes(workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace}); err != nil {
+				return err
+			}
+		}
+		if w.services[name], err = cluster.Workload(called); err != nil {
+			return fmt.Errorf("%s.name: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // replace puts simulated clients in the place of real ones.
