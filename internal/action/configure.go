@@ -216,8 +216,11 @@ func (a Configure) Observe(ctx context.Context, w World) (bool, error) {
 // diff lists what differs, one line for each side.
 func diff(before, after map[string]string, secret []string) string {
 	var lines []string
-	keys := maps.Clone(before)
-	maps.Copy(keys, after)
+	keys := maps.Clone(after)
+	if keys == nil {
+		keys = map[string]string{}
+	}
+	maps.Copy(keys, before)
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		was, had := before[k]
 		is, has := after[k]
