@@ -12,8 +12,8 @@ echo "# envelope to ack, simulated workspace"
 run slack 'Ack' 2000x
 echo "# webhook to thread, click to updated card, resident memory of the real binary"
 run e2e '.' "${times}x"
-echo "# compiling the operator's runbook"
-run runbook 'Compile' 200x
+echo "# compiling the operator's runbook; making the plan of a cause with its digest"
+run runbook '.' 200x
 echo "# diagnosis of a cluster; decisions; appending to a timeline"
 run diagnosis '.' 20x
 run approval '.' 200x

@@ -489,16 +489,3 @@ func sound(t *testing.T, b *Book, s Section) {
 		}
 	}
 }
-
-func BenchmarkCompile(b *testing.B) {
-	src, err := os.ReadFile("testdata/operator.md")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Compile("operator", src); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
