@@ -126,6 +126,7 @@ func TestReplay(t *testing.T) {
 	for _, prefix := range []string{"", "/api/v1"} {
 		for _, row := range rows {
 			t.Run(row.name+" at /"+strings.Trim(prefix, "/"), func(t *testing.T) {
+				t.Parallel()
 				a := newAPI(t, seed(2100)...)
 				a.slow, a.hiccups = 2, 1
 				if row.resolved != "" {
