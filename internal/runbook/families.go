@@ -63,7 +63,7 @@ var terminal = regexp.MustCompile(`\b(docker|podman|docker-compose|compose|kubec
 
 // habits are remarks about how a command is written, whatever becomes of it.
 func habits(c command) []Finding {
-	if terminal.MatchString(c.source) {
+	if strings.Contains(c.source, "exec") && terminal.MatchString(c.source) {
 		return []Finding{c.finding("note", "docker-exec-it", "exec -it needs a terminal; leave out -it")}
 	}
 	return nil

@@ -45,6 +45,9 @@ var unmarked = strings.NewReplacer(openMark, "\uFFFD", closeMark, "\uFFFD")
 
 func hide(text string) string {
 	text = unmarked.Replace(text)
+	if !strings.Contains(text, "<") {
+		return text
+	}
 	for range 2 { // two placeholders may share the byte between them
 		text = placeholder.ReplaceAllStringFunc(text, func(m string) string {
 			g := placeholder.FindStringSubmatch(m)
@@ -193,7 +196,12 @@ func pipeline(s *syntax.Stmt) (chain []*syntax.Stmt, why string) {
 
 var continued = regexp.MustCompile(`[ \t]*\\\n\s*`)
 
-func oneLine(raw string) string { return strings.TrimSpace(continued.ReplaceAllString(raw, " ")) }
+func oneLine(raw string) string {
+	if !strings.Contains(raw, "\\\n") {
+		return strings.TrimSpace(raw)
+	}
+	return strings.TrimSpace(continued.ReplaceAllString(raw, " "))
+}
 
 // literal gives the words of a simple command, or why it is not one.
 func (v *variables) literal(s *syntax.Stmt) ([]string, string) {
