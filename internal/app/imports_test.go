@@ -49,6 +49,7 @@ var policy = map[string][]string{
 	"lab":                 {},
 	"lab/docker/service":  {},
 	"lab/cassandra/cql":   {},
+	"lab/cdcapi":          {},
 	"slacksim":            {},
 	"e2e":                 {},
 }
