@@ -17,6 +17,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"cdcbot/internal/action"
 	"cdcbot/internal/config"
@@ -82,7 +83,7 @@ func TestEveryActionOnTheLab(t *testing.T) {
 		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "SELECT 1"`, "1"},
 		{`docker exec cdc-postgres psql -U admin -d warehouse -c "SELECT count(*) FROM cdc_orders"`, "count"},
 		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "\d ` + b.table(t, s) + `"`, "index"},
-		{"docker exec -it cdc-postgres psql -U admin -d warehouse -c \"\nALTER TABLE " + b.name() + " ADD COLUMN new_column VARCHAR(255);\n\"", "Adds the column new_column"},
+		{"docker exec -it cdc-postgres psql -U admin -d warehouse -c \"\nALTER TABLE " + b.name() + " ADD COLUMN new_column VARCHAR(255);\n\"", "new_column varchar(255)"},
 
 		{"curl http://localhost:8081/subjects", "["},
 		{"curl -s localhost:8081/subjects/cdc-events-users-value/versions/latest | jq .version", ""},
@@ -94,7 +95,7 @@ func TestEveryActionOnTheLab(t *testing.T) {
 		{"kafka-get-offsets --bootstrap-server localhost:9092 --topic orders", "orders"},
 		{"kafka-console-consumer --bootstrap-server localhost:9092 --topic orders --max-messages 1 --from-beginning", "offset"},
 		{"curl http://localhost:8080/dlq/records?limit=10", "records"},
-		{`curl -X POST http://localhost:8080/dlq/replay -d '{"error_type": "NETWORK_TIMEOUT", "limit": 5}'`, "replay"},
+		{`curl -X POST http://localhost:8080/dlq/replay -d '{"error_type": "TYPE_CONVERSION_ERROR", "table": "` + b.letter(t, s) + `", "limit": 5}'`, "1 replayed, 0 failed"},
 	}
 	ran := map[string]bool{}
 	for _, row := range rows {
@@ -255,6 +256,29 @@ func (b *bench) lease(t *testing.T, s lab.Services) string {
 	}
 	t.Cleanup(func() { s.RevokeLease(t, lease) })
 	return lease
+}
+
+// letter buries one record of a topic of the test's own, as Connect does, and names the table that it is for.
+func (b *bench) letter(t *testing.T, s lab.Services) string {
+	t.Helper()
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka), kgo.AllowAutoTopicCreation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	dead := &kgo.Record{Topic: "dlq-events", Value: []byte("{}"), Headers: []kgo.RecordHeader{
+		{Key: "__connect.errors.topic", Value: []byte(b.name())}, {Key: "__connect.errors.exception.message", Value: []byte("invalid input syntax for type integer")},
+	}}
+	for _, r := range []*kgo.Record{{Topic: b.name(), Value: []byte("{}")}, dead} {
+		if err := producer.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lab.Await(t, "the buried record", 20*time.Second, func(ctx context.Context) (bool, error) {
+		_, rows, _, err := b.world.dlq.Records(ctx, map[string]string{"table": b.name()}, 1)
+		return len(rows) == 1, err
+	})
+	return b.name()
 }
 
 func (b *bench) name() string { return strings.ReplaceAll(b.sink, "-", "_") }

@@ -13,11 +13,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
+	"cdcbot/internal/runbook"
 	"cdcbot/internal/timeline"
 )
 
@@ -78,6 +80,10 @@ var knownErrors = []struct {
 	{remediation.ErrNotWaiting, "This step does not wait for anybody; the thread shows where the run stands."},
 	{remediation.ErrRunEnded, "This run has ended already."},
 	{remediation.ErrEmptyPlan, "This plan has no steps, so there is nothing to run."},
+	{remediation.ErrRefused, ""},
+	{runbook.ErrTarget, ""},
+	{runbook.ErrInput, ""},
+	{action.ErrNotConfigured, ""},
 	{remediation.ErrClosed, "This incident is closed. If the fault is back, a new alert opens it again."},
 	{connect.ErrRebalancing, "Kafka Connect is rebalancing its workers. This usually takes seconds; please try again."},
 	{connect.ErrStarting, "The Kafka Connect worker is still starting. Please try again in a minute."},
