@@ -48,7 +48,7 @@ func (d deed) Idempotent() bool                                         { return
 
 func openView() remediation.View {
 	return remediation.View{
-		Incident: incident.Incident{ID: "INC-42", Pipeline: "warehouse", Alert: "KafkaConnectTaskFailure", Severity: "critical", State: incident.Open,
+		Incident: incident.Incident{ID: "INC-42", Pipeline: "warehouse", Alert: "KafkaConnectTaskFailure", Runbook: "kafka-connect-connector-failure", Severity: "critical", State: incident.Open,
 			SLOImpact: "orders are late in the warehouse", Summary: "A task has failed.", StartedAt: noon, OpenedAt: noon.Add(time.Minute),
 			Affected: []incident.Affected{{Connector: "postgres-sink-connector", Task: "0", FirstSeen: noon}},
 			Links:    []incident.Link{{Title: "Alert", URL: "http://prometheus.example:9090/graph?g0.expr=up"}}},
@@ -181,6 +181,7 @@ func views() map[string]remediation.View {
 	risky := pendingRequest()
 	risky.Request.Risk, risky.Request.Needed, risky.Request.Requester = "high", 2, ""
 	risky.Request.Decisions = []approval.Decision{{User: "UAPPROVER", Verdict: approval.Approve, At: noon}}
+	risky.Looks = []remediation.Look{{Step: 1, Text: "- errors.tolerance = none\n+ errors.tolerance = all"}, {Step: 2, Text: "not known yet: the worker cannot be reached", Note: true}}
 	high.Requests, high.Incident.Owner = []remediation.Asked{risky}, "UONCALL"
 	ended := diagnosedView()
 	void := decided(approval.Voided, "")

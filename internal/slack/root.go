@@ -93,6 +93,24 @@ func rootCardParts(v remediation.View) []part {
 	return append(rootParts(v), must(row(rootButtons(v))))
 }
 
+// unexplained names the alert where nothing that was found explains it, and where no runbook answers it: then the alert
+// itself is all there is to go by.
+func unexplained(v remediation.View) []piece {
+	d, inc := v.Diagnosis, v.Incident
+	explained := d != nil && d.Top().Slug != diagnosis.None && d.Top().Slug != diagnosis.Unknown
+	if explained && inc.Runbook != "" || inc.Alert == "" || d == nil {
+		return nil
+	}
+	pieces := []piece{bold("Alert  "), words(cut(line(inc.Alert), 100))}
+	if inc.Summary != "" {
+		pieces = append(pieces, words(" — "+cut(line(inc.Summary), 400)))
+	}
+	if inc.Runbook == "" {
+		pieces = append(pieces, italic(" (no runbook names it)"))
+	}
+	return pieces
+}
+
 // rootParts is what is known of an incident, the most important first.
 func rootParts(v remediation.View) []part {
 	title := line(rootText(v))
@@ -102,6 +120,9 @@ func rootParts(v remediation.View) []part {
 	}
 	if s := v.Incident.SLOImpact; s != "" {
 		parts = append(parts, must(paragraph(bold("SLO impact  "), words(cut(line(s), 300)))))
+	}
+	if pieces := unexplained(v); pieces != nil {
+		parts = append(parts, must(paragraph(pieces...)))
 	}
 	if s := v.Incident.Summary; s != "" && v.Diagnosis == nil {
 		parts = append(parts, must(paragraph(words(cut(line(s), 500)))))
