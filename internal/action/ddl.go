@@ -1,281 +1,308 @@
 package action
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	pgquery "github.com/pganalyze/pg_query_go/v6"
-	parser "github.com/wasilibs/go-pgquery"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ErrSQL is wrapped when SQL is not one of the few things that the bot does.
-var ErrSQL = errors.New("refused")
+// ErrSQL is wrapped by errors about SQL that the bot does not run.
+var ErrSQL = errors.New("SQL not allowed")
 
-// TableChange is one change of a table that ParseDDL allows.
+// TableChange is one change of a table of the sink database.
 type TableChange struct {
-	Table     string // as written, with its schema
-	Column    string
-	What      string // a sentence for people: "Adds the column new_column (varchar(255)) to cdc_users."
-	Statement string // the whole statement that it is a part of, as written
+	Table  string // as SQL writes it: schema.table, with double quotes where they are needed
+	Column string // without double quotes
+	What   string // one sentence for an approver, such as "Adds the column city text to cdc_users."
+	// Statement is the statement that makes the change, as it was written; several changes may share one.
+	Statement string
 }
 
-// maxSQL bounds a script in bytes.
-const maxSQL = 64 << 10
-
-// ParseDDL reads a script with PostgreSQL's own parser and lists the changes it makes. Only columns that are added, and
-// types, defaults and NOT NULLs of columns that are relaxed, are allowed; everything else is an error that wraps ErrSQL
-// and names the statement. The first call compiles the parser, which takes a second or two.
+// ParseDDL reads a script with PostgreSQL's own parser and returns its changes, in order. Allowed is what a sink's table
+// needs and no row is lost by: ADD COLUMN, ALTER COLUMN TYPE, SET DEFAULT, DROP DEFAULT and DROP NOT NULL. A BEGIN and a
+// COMMIT around the script are left out, because it runs in one transaction anyway. Everything else is an error that
+// wraps ErrSQL and names the statement, why it is refused and what to do instead. The first call takes about two seconds:
+// it compiles the parser.
 func ParseDDL(sql string) ([]TableChange, error) {
-	tree, err := parsed(sql)
+	all, err := parseSQL(sql)
 	if err != nil {
 		return nil, err
 	}
-	var changes []TableChange
-	for i, raw := range tree.Stmts {
-		text := source(sql, raw)
-		more, err := alteration(raw.Stmt.GetAlterTableStmt(), text)
-		if err == nil {
-			err = harmless(raw.Stmt)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("statement %d of %d: %w", i+1, len(tree.Stmts), err)
-		}
-		changes = append(changes, more...)
+	first, last := inner(all)
+	if first == last {
+		return nil, fmt.Errorf("%w: no statement; expected ALTER TABLE … ADD COLUMN or ALTER COLUMN", ErrSQL)
 	}
-	if len(changes) == 0 {
-		return nil, fmt.Errorf("%w: the script has no statement", ErrSQL)
+	var changes []TableChange
+	for i := first; i < last; i++ {
+		list, err := all[i].changes()
+		if err != nil {
+			return nil, fmt.Errorf("%w: statement %d of %d: %w", ErrSQL, i+1, len(all), err)
+		}
+		changes = append(changes, list...)
 	}
 	return changes, nil
 }
 
-func parsed(sql string) (*pgquery.ParseResult, error) {
-	if len(sql) > maxSQL {
-		return nil, fmt.Errorf("%w: the script has %d bytes, expected at most %d", ErrSQL, len(sql), maxSQL)
+// inner leaves out a plain BEGIN at the beginning with the COMMIT at the end.
+func inner(all []sqlStatement) (first, last int) {
+	last = len(all)
+	if last >= 2 && all[0].transaction("BEGIN", "START") && all[last-1].transaction("COMMIT", "END") {
+		return 1, last - 1
 	}
-	tree, err := parser.Parse(sql)
-	if err != nil {
-		return nil, fmt.Errorf("%w: PostgreSQL's parser says: %w", ErrSQL, err)
-	}
-	return tree, nil
+	return 0, last
 }
 
-// source is a statement as it was written.
-func source(sql string, raw *pgquery.RawStmt) string {
-	begin := min(int(raw.StmtLocation), len(sql))
-	end := len(sql)
-	if raw.StmtLen > 0 {
-		end = min(begin+int(raw.StmtLen), len(sql))
+func (s sqlStatement) transaction(kinds ...string) bool {
+	var t struct {
+		Kind     string `json:"kind"`
+		Location int    `json:"location"`
 	}
-	return strings.TrimSpace(strings.Trim(sql[begin:end], "; \n\t"))
-}
-
-const insteadBy = "a person does that: the bot adds columns, changes their types and relaxes their rules"
-
-func alteration(s *pgquery.AlterTableStmt, text string) ([]TableChange, error) {
-	switch {
-	case s == nil:
-		return nil, fmt.Errorf("%w: it is no ALTER TABLE; %s", ErrSQL, insteadBy)
-	case s.Objtype != pgquery.ObjectType_OBJECT_TABLE || s.Relation == nil:
-		return nil, fmt.Errorf("%w: it alters something else than a table; %s", ErrSQL, insteadBy)
+	if s.node != "TransactionStmt" || strict(s.body, &t) != nil {
+		return false
 	}
-	table := s.Relation.Relname
-	if s.Relation.Schemaname != "" {
-		table = s.Relation.Schemaname + "." + table
-	}
-	var changes []TableChange
-	for _, node := range s.Cmds {
-		cmd := node.GetAlterTableCmd()
-		say, ok := allowed[cmd.GetSubtype()]
-		if cmd == nil || !ok || cmd.Behavior == pgquery.DropBehavior_DROP_CASCADE {
-			return nil, fmt.Errorf("%w: %s of %s is not allowed; %s", ErrSQL, subtype(cmd), table, insteadBy)
+	for _, kind := range kinds {
+		if t.Kind == "TRANS_STMT_"+kind {
+			return true
 		}
-		column, what, err := say(cmd, table)
+	}
+	return false
+}
+
+// The parser's tree, as far as it is allowed. What these types do not hold is an unknown field, and so refused.
+type (
+	sqlAlter struct {
+		Relation sqlTable `json:"relation"`
+		Commands []struct {
+			Command json.RawMessage `json:"AlterTableCmd"`
+		} `json:"cmds"`
+		Object   string `json:"objtype"`
+		IfExists bool   `json:"missing_ok"`
+	}
+	sqlTable struct {
+		Schema      string `json:"schemaname"`
+		Name        string `json:"relname"`
+		Inherit     bool   `json:"inh"` // not ONLY
+		Persistence string `json:"relpersistence"`
+		Location    int    `json:"location"`
+	}
+	alterCommand struct {
+		Kind     string          `json:"subtype"`
+		Name     string          `json:"name"`
+		Def      json.RawMessage `json:"def"`
+		Behavior string          `json:"behavior"`
+		Missing  bool            `json:"missing_ok"` // IF NOT EXISTS
+	}
+	sqlColumn struct {
+		Column struct {
+			Name        string  `json:"colname"`
+			Type        sqlType `json:"typeName"`
+			Local       bool    `json:"is_local"`
+			Constraints []struct {
+				Constraint json.RawMessage `json:"Constraint"`
+			} `json:"constraints"`
+			Using    json.RawMessage `json:"raw_default"`
+			Location int             `json:"location"`
+		} `json:"ColumnDef"`
+	}
+	sqlConstraint struct {
+		Kind     string          `json:"contype"`
+		Value    json.RawMessage `json:"raw_expr"`
+		Location int             `json:"location"`
+	}
+)
+
+// strict reads a tree and refuses what its type does not name.
+func strict(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		return nil
+	}
+	if _, field, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		return fmt.Errorf("it uses %s, which is not on the list of what is allowed; %s", strings.Trim(field, `"`), byHand)
+	}
+	return fmt.Errorf("it is not on the list of what is allowed (%w); %s", err, byHand)
+}
+
+// changes are what a statement does, or why it may not.
+func (s sqlStatement) changes() ([]TableChange, error) {
+	if s.node != "AlterTableStmt" {
+		return nil, s.refusal()
+	}
+	var a sqlAlter
+	var loose struct {
+		Object string `json:"objtype"`
+	}
+	if err := json.Unmarshal(s.body, &loose); err != nil || loose.Object != "OBJECT_TABLE" {
+		return nil, fmt.Errorf("ALTER of something else than a table (%s) is refused; %s", strings.ToLower(strings.TrimPrefix(loose.Object, "OBJECT_")), byHand)
+	}
+	if err := strict(s.body, &a); err != nil {
+		return nil, err
+	}
+	if err := a.Relation.check(); err != nil {
+		return nil, err
+	}
+	changes := make([]TableChange, len(a.Commands))
+	for i, c := range a.Commands {
+		command, err := readCommand(c.Command)
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, TableChange{Table: table, Column: column, What: what, Statement: text})
+		column, what, err := command.read(a.Relation.String())
+		if err != nil {
+			return nil, err
+		}
+		changes[i] = TableChange{Table: a.Relation.String(), Column: column, What: what + a.conditions() + ".", Statement: s.text}
 	}
 	return changes, nil
 }
 
-func subtype(cmd *pgquery.AlterTableCmd) string {
-	return strings.TrimPrefix(cmd.GetSubtype().String(), "AT_")
+// check keeps the catalog of the database itself out.
+func (t sqlTable) check() error {
+	if schema := strings.ToLower(t.Schema); strings.HasPrefix(schema, "pg_") || schema == "information_schema" || strings.HasPrefix(t.Name, "pg_") {
+		return fmt.Errorf("table %s belongs to PostgreSQL itself; expected a table of the sink", t)
+	}
+	return nil
 }
 
-// allowed are the parts of ALTER TABLE that lose nothing.
-var allowed = map[pgquery.AlterTableType]func(cmd *pgquery.AlterTableCmd, table string) (column, what string, err error){
-	pgquery.AlterTableType_AT_AddColumn: addColumn,
-	pgquery.AlterTableType_AT_AlterColumnType: func(cmd *pgquery.AlterTableCmd, table string) (string, string, error) {
-		to := typeName(cmd.Def.GetColumnDef())
-		return cmd.Name, fmt.Sprintf("Changes the type of %s of %s to %s; PostgreSQL may rewrite the table, which is locked meanwhile.", cmd.Name, table, to), nil
-	},
-	pgquery.AlterTableType_AT_DropNotNull: func(cmd *pgquery.AlterTableCmd, table string) (string, string, error) {
-		return cmd.Name, fmt.Sprintf("Allows %s of %s to be null.", cmd.Name, table), nil
-	},
-	pgquery.AlterTableType_AT_ColumnDefault: func(cmd *pgquery.AlterTableCmd, table string) (string, string, error) {
-		if cmd.Def == nil {
-			return cmd.Name, fmt.Sprintf("Takes the default of %s of %s away.", cmd.Name, table), nil
-		}
-		return cmd.Name, fmt.Sprintf("Changes the default of %s of %s.", cmd.Name, table), nil
-	},
+// String is the name as SQL writes it.
+func (t sqlTable) String() string {
+	if t.Schema == "" {
+		return quoted(t.Name)
+	}
+	return quoted(t.Schema) + "." + quoted(t.Name)
 }
 
-// addColumn allows a column with a constant default; NOT NULL needs one, because the rows that are there have no value.
-func addColumn(cmd *pgquery.AlterTableCmd, table string) (column, what string, err error) {
-	def := cmd.Def.GetColumnDef()
-	if def == nil {
-		return "", "", fmt.Errorf("%w: a column without a definition", ErrSQL)
+func (a sqlAlter) conditions() string {
+	var text string
+	if !a.Relation.Inherit {
+		text += ", and not to tables that inherit from it"
 	}
-	notNull, hasDefault := false, false
-	for _, node := range def.Constraints {
-		switch c := node.GetConstraint(); c.GetContype() {
-		case pgquery.ConstrType_CONSTR_NOTNULL:
-			notNull = true
-		case pgquery.ConstrType_CONSTR_NULL:
-		case pgquery.ConstrType_CONSTR_DEFAULT:
-			hasDefault = true
-			if !constant(c.RawExpr) {
-				return "", "", fmt.Errorf("%w: the default of %s is not a constant: it would rewrite the table", ErrSQL, def.Colname)
-			}
-		default:
-			return "", "", fmt.Errorf("%w: %s has a constraint that the bot does not add (%s)", ErrSQL, def.Colname, strings.TrimPrefix(c.GetContype().String(), "CONSTR_"))
-		}
+	if a.IfExists {
+		text += ", if there is such a table"
 	}
-	if notNull && !hasDefault {
-		return "", "", fmt.Errorf("%w: %s is NOT NULL without a default, which the rows that are there would break", ErrSQL, def.Colname)
-	}
-	return def.Colname, fmt.Sprintf("Adds the column %s (%s) to %s.", def.Colname, typeName(def), table), nil
+	return text
 }
 
-// constant reports whether an expression is a literal, also one that is cast or negated.
-func constant(n *pgquery.Node) bool {
-	if cast := n.GetTypeCast(); cast != nil {
-		return constant(cast.Arg)
+// readCommand reads one part of an ALTER TABLE; one that is known to be refused says why before its details do.
+func readCommand(body json.RawMessage) (c alterCommand, err error) {
+	var loose struct {
+		Kind string `json:"subtype"`
 	}
-	if e := n.GetAExpr(); e != nil && e.Lexpr == nil {
-		return constant(e.Rexpr)
+	if err := json.Unmarshal(body, &loose); err != nil {
+		return c, fmt.Errorf("reading the parser's tree: %w", err)
 	}
-	return n.GetAConst() != nil
+	if !slices.Contains([]string{"AT_AddColumn", "AT_AlterColumnType", "AT_ColumnDefault", "AT_DropNotNull"}, loose.Kind) {
+		return c, (alterCommand{Kind: loose.Kind}).refusal()
+	}
+	return c, strict(body, &c)
 }
 
-// typeName is a type as people write it.
-func typeName(def *pgquery.ColumnDef) string {
-	t := def.GetTypeName()
-	var parts []string
-	for _, n := range t.GetNames() {
-		if s := n.GetString_().GetSval(); s != "pg_catalog" {
-			parts = append(parts, s)
-		}
+// read says which column a command changes and how.
+func (c alterCommand) read(table string) (column, what string, err error) {
+	column = c.Name
+	switch c.Kind {
+	case "AT_AddColumn":
+		return c.add(table)
+	case "AT_AlterColumnType":
+		what, err = c.retype(table)
+	case "AT_ColumnDefault":
+		what, err = c.setDefault(table)
+	default: // AT_DropNotNull
+		what = fmt.Sprintf("Allows rows without a value in the column %s of %s", quoted(column), table)
 	}
-	name := strings.Join(parts, ".")
-	var mods []string
-	for _, m := range t.GetTypmods() {
-		mods = append(mods, fmt.Sprint(m.GetAConst().GetIval().GetIval()))
-	}
-	if len(mods) > 0 {
-		name += "(" + strings.Join(mods, ",") + ")"
-	}
-	return name + strings.Repeat("[]", len(t.GetArrayBounds()))
+	return column, what, err
 }
 
-// ReadOnly insists that SQL is one statement that only reads: SELECT, VALUES, TABLE, SHOW, or EXPLAIN without ANALYZE,
-// with no part that writes or locks and no function that reaches out of the transaction. Errors wrap ErrSQL.
-func ReadOnly(sql string) error {
-	tree, err := parsed(sql)
+func (c alterCommand) add(table string) (column, what string, err error) {
+	var d sqlColumn
+	if err := strict(c.Def, &d); err != nil {
+		return "", "", fmt.Errorf("ADD COLUMN: %w", err)
+	}
+	column = d.Column.Name
+	typ, err := d.Column.Type.text()
 	if err != nil {
-		return err
+		return "", "", fmt.Errorf("ADD COLUMN %s: %w", quoted(column), err)
 	}
-	if len(tree.Stmts) != 1 {
-		return fmt.Errorf("%w: %d statements, expected one", ErrSQL, len(tree.Stmts))
+	what = fmt.Sprintf("Adds the column %s %s to %s", quoted(column), typ, table)
+	rules, err := d.rules()
+	if err != nil {
+		return "", "", fmt.Errorf("ADD COLUMN %s: %w", quoted(column), err)
 	}
-	stmt := tree.Stmts[0].Stmt
-	if stmt.GetSelectStmt() == nil && stmt.GetVariableShowStmt() == nil && stmt.GetExplainStmt() == nil {
-		return fmt.Errorf("%w: it is no SELECT, SHOW or EXPLAIN", ErrSQL)
+	if c.Missing {
+		rules += ", unless there is one of that name"
 	}
-	return harmless(stmt)
+	return column, what + rules, nil
 }
 
-// harmful are parts of a tree that write, lock or run something, by the names of their messages.
-var harmful = map[protoreflect.Name]string{
-	"IntoClause": "SELECT INTO creates a table", "LockingClause": "FOR UPDATE locks rows",
-	"InsertStmt": "a part of it inserts", "UpdateStmt": "a part of it updates", "DeleteStmt": "a part of it deletes", "MergeStmt": "a part of it merges",
-}
-
-// statements are those that may stand anywhere in a tree.
-var statements = []protoreflect.Name{"SelectStmt", "VariableShowStmt", "ExplainStmt", "AlterTableStmt"}
-
-// harmless walks a whole tree: what is nested counts like what is not.
-func harmless(root proto.Message) error {
-	var walk func(m protoreflect.Message) error
-	walk = func(m protoreflect.Message) error {
-		if err := judge(m); err != nil {
-			return err
+// rules are the default of a new column and whether it needs a value.
+func (d sqlColumn) rules() (text string, err error) {
+	value, required := "", false
+	for _, one := range d.Column.Constraints {
+		r, err := readConstraint(one.Constraint)
+		if err != nil {
+			return "", err
 		}
-		var inner error
-		m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-			switch {
-			case f.IsList() && f.Message() != nil:
-				for i := range v.List().Len() {
-					if inner = walk(v.List().Get(i).Message()); inner != nil {
-						return false
-					}
-				}
-			case f.Message() != nil && !f.IsMap():
-				inner = walk(v.Message())
+		switch r.Kind {
+		case "CONSTR_NOTNULL":
+			required = true
+		case "CONSTR_DEFAULT":
+			if value, err = constant(r.Value); err != nil {
+				return "", fmt.Errorf("DEFAULT: %w", err)
 			}
-			return inner == nil
-		})
-		return inner
-	}
-	return walk(root.ProtoReflect())
-}
-
-func judge(m protoreflect.Message) error {
-	name := m.Descriptor().Name()
-	if why, bad := harmful[name]; bad {
-		return fmt.Errorf("%w: %s", ErrSQL, why)
-	}
-	if strings.HasSuffix(string(name), "Stmt") && !slices.Contains(statements, name) {
-		return fmt.Errorf("%w: a part of it is a %s", ErrSQL, name)
-	}
-	switch x := m.Interface().(type) {
-	case *pgquery.FuncCall:
-		return function(x)
-	case *pgquery.ExplainStmt:
-		return explain(x)
-	}
-	return nil
-}
-
-// explain refuses ANALYZE, which runs what it explains.
-func explain(x *pgquery.ExplainStmt) error {
-	for _, n := range x.Options {
-		if strings.EqualFold(n.GetDefElem().GetDefname(), "analyze") {
-			return fmt.Errorf("%w: EXPLAIN ANALYZE runs the statement", ErrSQL)
 		}
 	}
-	return nil
+	if required && (value == "" || value == "NULL") {
+		return "", errors.New("NOT NULL without a default is refused: the rows that are there would have no value; give it a DEFAULT, or leave NOT NULL out")
+	}
+	if value != "" {
+		text += ", with default " + value
+	}
+	if required {
+		text += ", not null"
+	}
+	return text, nil
 }
 
-// Functions that reach out of a READ ONLY transaction, by the beginnings of their names; of PostgreSQL's own (pg_…) only
-// those that begin as in reading are allowed.
-var (
-	reaching = []string{"lo_", "dblink", "set_config", "nextval", "setval", "query_to_xml", "cursor_to_xml", "table_to_xml", "schema_to_xml", "database_to_xml", "xpath_table", "pg_sleep", "http_", "plpy", "aws_"}
-	own      = []string{"pg_size_", "pg_database_size", "pg_table_size", "pg_indexes_size", "pg_total_relation_size", "pg_relation_size", "pg_tablespace_size", "pg_column_size", "pg_get_", "pg_stat_get_", "pg_is_", "pg_last_", "pg_current_wal_", "pg_wal_lsn_diff", "pg_walfile_name", "pg_postmaster_start_time", "pg_conf_load_time", "pg_backend_pid", "pg_typeof", "pg_table_is_visible", "pg_blocking_pids", "pg_encoding_to_char", "pg_char_to_encoding"}
-)
+func readConstraint(body json.RawMessage) (c sqlConstraint, err error) {
+	var loose struct {
+		Kind string `json:"contype"`
+	}
+	if err := json.Unmarshal(body, &loose); err != nil {
+		return c, fmt.Errorf("reading the parser's tree: %w", err)
+	}
+	if !slices.Contains([]string{"CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT"}, loose.Kind) {
+		return c, (sqlConstraint{Kind: loose.Kind}).refusal()
+	}
+	return c, strict(body, &c)
+}
 
-func function(x *pgquery.FuncCall) error {
-	name := ""
-	for _, n := range x.Funcname {
-		name = strings.ToLower(n.GetString_().GetSval()) // the last part; a schema before it changes nothing here
+func (c alterCommand) retype(table string) (string, error) {
+	var d sqlColumn
+	if err := strict(c.Def, &d); err != nil {
+		return "", fmt.Errorf("ALTER COLUMN %s TYPE: %w", quoted(c.Name), err)
 	}
-	begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-	if slices.ContainsFunc(reaching, begins) || strings.HasPrefix(name, "pg_") && !slices.ContainsFunc(own, begins) {
-		return fmt.Errorf("%w: the function %s does more than read", ErrSQL, name)
+	typ, err := d.Column.Type.text()
+	if err != nil {
+		return "", fmt.Errorf("ALTER COLUMN %s TYPE: %w", quoted(c.Name), err)
 	}
-	return nil
+	if err := d.Column.Type.cast(d.Column.Using, c.Name); err != nil {
+		return "", fmt.Errorf("ALTER COLUMN %s TYPE: %w", quoted(c.Name), err)
+	}
+	return fmt.Sprintf("Changes the type of the column %s of %s to %s; %s", quoted(c.Name), table, typ, d.Column.Type.cost()), nil
+}
+
+func (c alterCommand) setDefault(table string) (string, error) {
+	if len(c.Def) == 0 {
+		return fmt.Sprintf("Takes the default of the column %s of %s away", quoted(c.Name), table), nil
+	}
+	value, err := constant(c.Def)
+	if err != nil {
+		return "", fmt.Errorf("ALTER COLUMN %s SET DEFAULT: %w", quoted(c.Name), err)
+	}
+	return fmt.Sprintf("Sets the default of the column %s of %s to %s for new rows", quoted(c.Name), table, value), nil
 }

@@ -98,7 +98,7 @@ func rootCardParts(v remediation.View) []part {
 func unexplained(v remediation.View) []piece {
 	d, inc := v.Diagnosis, v.Incident
 	explained := d != nil && d.Top().Slug != diagnosis.None && d.Top().Slug != diagnosis.Unknown
-	if explained && inc.Runbook != "" || inc.Alert == "" || d == nil {
+	if explained && inc.Runbook != "" || inc.Alert == "" || d == nil || inc.State == incident.Monitoring {
 		return nil
 	}
 	pieces := []piece{bold("Alert  "), words(cut(line(inc.Alert), 100))}
