@@ -21,7 +21,7 @@ const (
 	IncidentAssigned   Type = "incident.assigned"
 	DiagnosisMade      Type = "diagnosis.made"
 	RunbookLooked      Type = "runbook.looked" // the runbook's own diagnosis ran; data: steps with their output
-	PlanProposed       Type = "plan.proposed" // a person or the bot asks; data: request, digest, plan
+	PlanProposed       Type = "plan.proposed"  // a person or the bot asks; data: request, digest, plan
 	PlanApproved       Type = "plan.approved"
 	PlanRejected       Type = "plan.rejected"
 	PlanWithdrawn      Type = "plan.withdrawn"

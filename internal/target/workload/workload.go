@@ -41,8 +41,8 @@ func (e *Error) Unwrap() error { return e.Kind }
 
 // Bounds of what is read and waited for.
 const (
-	maxLog     = 1 << 20         // bytes of a log
-	mostScaled = 20              // replicas
+	maxLog     = 1 << 20 // bytes of a log
+	mostScaled = 20      // replicas
 	pollEvery  = 300 * time.Millisecond
 	settleFor  = 2 * time.Second // how long a service without a health check must stay up to count as up
 )
