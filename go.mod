@@ -39,13 +39,13 @@ require (
 	github.com/hashicorp/vault/api v1.23.0
 	github.com/moby/moby/api v1.56.1 // containers of a Docker Engine, API 1.40 to 1.56
 	github.com/moby/moby/client v0.6.2 // the engine's own client; docker/docker is frozen
-	github.com/pganalyze/pg_query_go/v6 v6.2.5 // the tree of PostgreSQL's parser; only its types are linked
+	github.com/pganalyze/pg_query_go/v6 v6.2.5 // indirect
 	github.com/twmb/franz-go v1.22.2 // Kafka: brokers, topics, records
 	github.com/twmb/franz-go/pkg/kadm v1.19.0 // lag and offsets
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // tests: brokers in the process; needs franz-go 1.22.2
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // tests: what kfake is told to answer
 	github.com/wasilibs/go-pgquery v0.0.0-20260728010200-155ebad2880e // PostgreSQL's own parser without cgo: what may be altered is decided on its tree
-	google.golang.org/protobuf v1.36.12 // walks that tree whole
+	google.golang.org/protobuf v1.36.12 // indirect
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2 // rollouts, scaling and logs in Kubernetes

@@ -294,12 +294,33 @@ func (a Recreate) prove(ctx context.Context, c Connect, s *saved) (Output, error
 	if s == nil {
 		return Output{Text: states(st)}, nil
 	}
-	now, err := c.Offsets(ctx, a.Connector)
-	out := Output{Text: fmt.Sprintf("%s\noffsets were %s\noffsets are %s", states(st), positions(s.Offsets), positions(now))}
-	if err == nil && (len(now) < len(s.Offsets) || sinkBehind(now, s.Offsets)) {
-		err = fmt.Errorf("the offsets of %s are not what they were: %s, saved %s", a.Connector, positions(now), positions(s.Offsets))
+	now, err := a.compared(ctx, c, s.Offsets)
+	return Output{Text: fmt.Sprintf("%s\noffsets were %s\noffsets are %s", states(st), positions(s.Offsets), positions(now))}, err
+}
+
+// believeAfter is how long offsets may look wrong while a group that has just begun is still being put together.
+const believeAfter = 20 * time.Second
+
+// compared reads the offsets until they are what they were, or have been something else for too long.
+func (a Recreate) compared(ctx context.Context, c Connect, want []connect.Offset) ([]connect.Offset, error) {
+	ctx, cancel := context.WithTimeout(ctx, believeAfter)
+	defer cancel()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		now, err := c.Offsets(ctx, a.Connector)
+		if err == nil && len(now) >= len(want) && !sinkBehind(now, want) {
+			return now, nil
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = fmt.Errorf("the offsets of %s are not what they were: %s, saved %s", a.Connector, positions(now), positions(want))
+			}
+			return now, err
+		case <-ticker.C:
+		}
 	}
-	return out, err
 }
 
 // sinkBehind compares only what can be compared.

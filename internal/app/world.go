@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -240,11 +241,28 @@ func (w *world) openHTTP(_ *config.Config, p config.Pipeline) error {
 			return err
 		}
 		w.http[name] = client
+		if name == "cdc-api" && p.CDCAPI.Prefix != "" {
+			w.http[name] = prefixed{client, strings.TrimRight(p.CDCAPI.Prefix, "/")}
+		}
 		if path, ok := healthPaths[name]; ok {
 			w.probes[name] = client.Probe(path, nil)
 		}
 	}
 	return nil
+}
+
+// prefixed is a CDC API that is served under a prefix which a runbook may leave out.
+type prefixed struct {
+	action.HTTP
+	prefix string
+}
+
+// Get implements action.HTTP.
+func (h prefixed) Get(ctx context.Context, path string) (int, []byte, error) {
+	if strings.HasPrefix(path, "/dlq/") {
+		path = h.prefix + path
+	}
+	return h.HTTP.Get(ctx, path)
 }
 
 // healthPaths are what a diagnosis asks of systems over HTTP; Connect and Vault have probes of their own.

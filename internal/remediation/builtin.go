@@ -19,6 +19,7 @@ const (
 	Pause   = "pause"
 	Resume  = "resume"
 	Stop    = "stop"
+	Skip    = "skip-record"
 )
 
 // RecipeFor names a builtin plan for connectors. A task number restarts that one task only.
@@ -29,6 +30,29 @@ func RecipeFor(section string, connectors []string, task *int) approval.Recipe {
 		inputs["task"] = strconv.Itoa(*task)
 	}
 	return approval.Recipe{Runbook: Builtin, Section: section, Inputs: inputs}
+}
+
+// Record is one record of a topic.
+type Record struct {
+	Topic     string
+	Partition int
+	Offset    int64
+}
+
+// RecipeForSkip names the plan that moves a connector past one record.
+func RecipeForSkip(connector string, r Record) approval.Recipe {
+	recipe := RecipeFor(Skip, []string{connector}, nil)
+	recipe.Inputs["topic"], recipe.Inputs["partition"], recipe.Inputs["offset"] = r.Topic, strconv.Itoa(r.Partition), strconv.FormatInt(r.Offset, 10)
+	return recipe
+}
+
+func skipPlan(cluster, connector string, inputs map[string]string) (runbook.Plan, error) {
+	partition, err := strconv.Atoi(inputs["partition"])
+	offset, offsetErr := strconv.ParseInt(inputs["offset"], 10, 64)
+	if err != nil || offsetErr != nil || inputs["topic"] == "" || partition < 0 || offset < 0 {
+		return runbook.Plan{}, fmt.Errorf("input of skip-record %q/%q at %q: expected a topic, a partition and an offset", inputs["topic"], inputs["partition"], inputs["offset"])
+	}
+	return runbook.SkipPlan(cluster, connector, inputs["topic"], partition, offset), nil
 }
 
 // builtin compiles a builtin recipe. It is as deterministic as a runbook's: same inputs, same digest.
@@ -46,6 +70,8 @@ func builtin(cluster string, r approval.Recipe) (runbook.Plan, error) {
 		return runbook.ResumePlan(cluster, connectors...), nil
 	case Stop:
 		return runbook.StopPlan(cluster, connectors...), nil
+	case Skip:
+		return skipPlan(cluster, connectors[0], r.Inputs)
 	}
 	return runbook.Plan{}, fmt.Errorf("builtin %q: %w", r.Section, ErrNoSection)
 }

@@ -3,6 +3,8 @@ package remediation
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"cdcbot/internal/approval"
@@ -27,10 +29,56 @@ func (f *Flow) fixes(inc incident.Incident, d *diagnosis.Diagnosis) []Fix {
 	if book, ok := f.book(inc); ok {
 		list = append(list, sectionFixes(book, p, *d)...)
 	}
+	if skip, ok := f.skipFix(p, *d); ok {
+		list = append(list, skip)
+	}
 	if hasRestart && !restart.Recommended {
 		list = append(list, restart)
 	}
 	return list
+}
+
+// poison matches where a converter's or a sink's trace says which record it is (Connect's WorkerSinkTask and ConnectRecord).
+var poison = []*regexp.Regexp{
+	regexp.MustCompile(`topic '([^']+)' partition (\d+) at offset (\d+)`),
+	regexp.MustCompile(`(?:Sink|Connect)Record\{[^}]*?topic='([^']+)'[^}]*?kafkaPartition=(\d+)[^}]*?kafkaOffset=(\d+)`),
+	regexp.MustCompile(`\(topic=([^,]+), partition=(\d+), offset=(\d+)\)`),
+}
+
+// poisoned is the record that a diagnosis blames, when one record is to blame and the trace names it.
+func poisoned(d diagnosis.Diagnosis) (connector string, r Record, ok bool) {
+	top := d.Top()
+	if top.Slug != diagnosis.ToleranceExceeded || len(top.Connectors) != 1 {
+		return "", r, false
+	}
+	for _, re := range poison {
+		m := re.FindStringSubmatch(d.Trace)
+		if m == nil {
+			continue
+		}
+		partition, err := strconv.Atoi(m[2])
+		offset, offsetErr := strconv.ParseInt(m[3], 10, 64)
+		if err == nil && offsetErr == nil {
+			return top.Connectors[0], Record{m[1], partition, offset}, true
+		}
+	}
+	return "", r, false
+}
+
+// skipFix offers to skip the one record that fails, where it is known: the last thing to try, because it loses that record.
+func (f *Flow) skipFix(p Pipeline, d diagnosis.Diagnosis) (Fix, bool) {
+	connector, record, ok := poisoned(d)
+	if !ok {
+		return Fix{}, false
+	}
+	recipe := RecipeForSkip(connector, record)
+	plan, err := builtin(p.Cluster, recipe)
+	if err != nil {
+		return Fix{}, false
+	}
+	fix := describe(plan, recipe)
+	fix.Title, fix.Why = "Skip that one record", "the record itself fails each time"
+	return fix, true
 }
 
 func (f *Flow) restartFix(inc incident.Incident, p Pipeline, d diagnosis.Diagnosis) (Fix, bool) {
@@ -205,6 +253,16 @@ func (f *Flow) RecipeOf(ctx context.Context, id, sectionID string, option int, i
 			d = &diagnosis.Diagnosis{}
 		}
 		return RecipeFor(Restart, failing(*d, inc), nil), nil, nil
+	}
+	if sectionID == Skip {
+		connector, record, ok := "", Record{}, false
+		if d != nil {
+			connector, record, ok = poisoned(*d)
+		}
+		if !ok {
+			return approval.Recipe{}, nil, fmt.Errorf("the record to skip: %w; the newest trace names none", ErrNoSection)
+		}
+		return RecipeForSkip(connector, record), nil, nil
 	}
 	book, ok := f.book(inc)
 	if !ok {

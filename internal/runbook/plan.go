@@ -353,6 +353,12 @@ func StopPlan(cluster string, connectors ...string) Plan {
 	return move("stop", "Stop", connect.Stopped, cluster, connectors)
 }
 
+// SkipPlan moves a sink past one record that it cannot write.
+func SkipPlan(cluster, connector, topic string, partition int, offset int64) Plan {
+	a := action.SkipRecord{Cluster: cluster, Connector: connector, Topic: topic, Partition: partition, Offset: offset}
+	return own("skip-record", fmt.Sprintf("Skip the record at offset %d of %s/%d", offset, topic, partition), a)
+}
+
 func move(section, verb string, to connect.State, cluster string, connectors []string) Plan {
 	var acts []action.Action
 	for _, name := range connectors {

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2153,SC2154  # sourced by env.sh
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154  # sourced by env.sh
 # docker: a Docker Engine of the lab's own, with containers named as those of the reference environment, so that
 # "docker-compose restart postgres" of a runbook meets something real. Nothing of the machine's own Docker is used: it has
 # its own socket, data and exec root, no bridge and no iptables. See lab/docker/README.md.
