@@ -49,9 +49,10 @@ func (a Actor) Press(ctx context.Context, channel, ts, button string) error {
 		return fmt.Errorf("there is no message %s in %s", ts, channel)
 	}
 	block, action := findButton(m.Blocks, button)
+	there := Buttons(m.Blocks)
 	a.s.mu.Unlock()
 	if action == "" {
-		return fmt.Errorf("message %s has no button %q; it has %s", ts, button, strings.Join(Buttons(m.Blocks), ", "))
+		return fmt.Errorf("message %s has no button %q; it has %s", ts, button, strings.Join(there, ", "))
 	}
 	at := map[string]any{"channel": channel, "ts": ts}
 	return a.s.press(ctx, a.user, at, map[string]any{"block_id": block, "action_id": action})
