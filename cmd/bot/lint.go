@@ -91,10 +91,10 @@ func printBook(out io.Writer, name string, book *runbook.Book, asJSON bool) erro
 	t := table.NewWriter()
 	t.SetOutputMirror(out)
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"line", "section", "step", "action", "risk", "inputs"})
+	t.AppendHeader(table.Row{"line", "section", "step", "action", "target", "risk", "inputs"})
 	for _, s := range report.Sections {
 		for _, step := range s.Steps {
-			t.AppendRow(table.Row{step.Line, shorten(s.Title), shorten(step.Title), step.Action, step.Risk, strings.Join(step.Inputs, " ")})
+			t.AppendRow(table.Row{step.Line, shorten(s.Title), shorten(step.Title), step.Action, shorten(step.Target), step.Risk, strings.Join(step.Inputs, " ")})
 		}
 	}
 	t.Render()

@@ -151,7 +151,7 @@ func TestUnreachable(t *testing.T) {
 
 func TestDeadlineKeepsTheReason(t *testing.T) {
 	server, _ := saying(t, "409 "+stale)
-	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	err := client(t, server.URL, time.Minute).Pause(ctx, "orders")
 	if !errors.Is(err, connect.ErrRebalancing) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "stale configuration") {

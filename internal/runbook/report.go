@@ -32,6 +32,7 @@ type ReportStep struct {
 	Title       string   `json:"title"`
 	Source      string   `json:"source"`
 	Action      string   `json:"action"`
+	Target      string   `json:"target"` // as the runbook writes it
 	Risk        string   `json:"risk"`
 	Guard       string   `json:"guard"`
 	Alternative int      `json:"alternative"`
@@ -81,7 +82,7 @@ func reportStep(step Step, alternative int) ReportStep {
 	out := ReportStep{Line: step.Line, Title: step.Title, Source: step.Source, Action: "manual", Risk: string(action.Change), Guard: step.Guard.Text, Alternative: alternative, Inputs: []string{}, Effect: step.Effect()}
 	out.Inputs = append(out.Inputs, step.Inputs...)
 	if step.Action != nil {
-		out.Action, out.Risk = step.Action.Kind(), string(step.Action.Risk())
+		out.Action, out.Target, out.Risk = step.Action.Kind(), show(step.Action.Target()), string(step.Action.Risk())
 	}
 	return out
 }
