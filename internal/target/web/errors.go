@@ -130,7 +130,7 @@ func transport(ctx context.Context, err error) (reason, text string) {
 		return Broken, "was not waited for: cancelled"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &wire) && wire.Timeout(), ctx.Err() != nil:
 		return Timeout, "did not answer in time"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "server closed idle connection"): // net/http has no name for the last
 		return Refused, "hung up"
 	}
 	return Broken, "could not be asked: " + short(innermost(err))
