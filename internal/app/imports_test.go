@@ -56,7 +56,7 @@ var policy = map[string][]string{
 
 // testing lists what tests of a package may import besides.
 var testingOnly = map[string][]string{
-	"*":           {"lab", "connect/connecttest", "slacksim", "runbooks"},
+	"*":           {"lab", "connect/connecttest", "target/targettest", "slacksim", "runbooks"},
 	"e2e":         {"*"},
 	"diagnosis":   {"redact"},
 	"remediation": {"connect"},

@@ -24,6 +24,7 @@ import (
 	"cdcbot/internal/connect"
 	"cdcbot/internal/lab"
 	"cdcbot/internal/runbook"
+	"cdcbot/internal/target/targettest"
 )
 
 // bench is the bot's own world over the real systems of the lab, with a connector of the test's own.
@@ -49,7 +50,7 @@ func TestEveryActionOnTheLab(t *testing.T) {
 	s := lab.Require(t, lab.Connect, lab.Kafka, lab.Postgres, lab.Cassandra, lab.CDCConnect, lab.Vault, lab.Docker, lab.Registry, lab.Prometheus, lab.CDCAPI)
 	b := newBench(t, s)
 	sink := b.sink
-	rows := []struct{ shell, says string }{
+	rows := []row{
 		{"curl http://localhost:8083/connectors | jq '.[]'", sink},
 		{"curl http://localhost:8083/connectors/" + sink + "/status | jq -r .connector.state", "RUNNING"},
 		{"curl -s localhost:8083/connectors/" + sink + "/config | grep connection.password", "(secret)"},
@@ -68,35 +69,8 @@ func TestEveryActionOnTheLab(t *testing.T) {
 		{"curl -X DELETE localhost:8083/connectors/" + sink + "/offsets", "now no offsets"},
 		{`curl -X PATCH localhost:8083/connectors/` + sink + `/offsets -d '{"offsets":[{"partition":{"kafka_topic":"orders","kafka_partition":0},"offset":{"kafka_offset":1}}]}'`, "orders/0 at 1"},
 		{"curl -X DELETE localhost:8083/connectors/" + sink + "\ncurl -X POST localhost:8083/connectors -d @docker/connectors/sink.json", "offsets were orders/0 at 1"},
-
-		{"docker ps | grep postgres", "running (healthy)"},
-		{`docker logs cdc-kafka-connect --tail=200 | grep -A 10 "ERROR\|FAILED"`, "at line 2"},
-		{"docker-compose restart cassandra", "now running (healthy)"},
-		{"docker stop cdc-api", "now exited"},
-		{"docker compose up -d cdc-api", "now running"},
-		{"docker compose up -d --scale kafka=2", "2 containers"},
-		{"docker compose up -d --scale kafka=1", "running"},
-
-		{`docker exec -it cdc-cassandra cqlsh -e "DESCRIBE KEYSPACES"`, "warehouse"},
-		{`docker exec -it cdc-cassandra cqlsh -e "DESCRIBE TABLE warehouse.users"`, "CREATE TABLE warehouse.users"},
-		{`docker exec cdc-cassandra cqlsh -e "SELECT release_version FROM system.local"`, "5.0"},
-		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "SELECT 1"`, "1"},
-		{`docker exec cdc-postgres psql -U admin -d warehouse -c "SELECT count(*) FROM cdc_orders"`, "count"},
-		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "\d ` + b.table(t, s) + `"`, "index"},
-		{"docker exec -it cdc-postgres psql -U admin -d warehouse -c \"\nALTER TABLE " + b.name() + " ADD COLUMN new_column VARCHAR(255);\n\"", "new_column varchar(255)"},
-
-		{"curl http://localhost:8081/subjects", "["},
-		{"curl -s localhost:8081/subjects/cdc-events-users-value/versions/latest | jq .version", ""},
-		{"curl http://localhost:9090/api/v1/query?query=up | jq -r '.status'", "success"},
-		{"curl -s http://localhost:9090/-/ready", "Ready"},
-		{"docker exec -it cdc-kafka kafka-broker-api-versions --bootstrap-server localhost:9092", "127.0.0.1:"},
-		{"kafka-topics --bootstrap-server localhost:9092 --describe --topic orders", "orders"},
-		{"kafka-consumer-groups --bootstrap-server localhost:9092 --describe --group connect-" + lab.SinkConnector, "orders"},
-		{"kafka-get-offsets --bootstrap-server localhost:9092 --topic orders", "orders"},
-		{"kafka-console-consumer --bootstrap-server localhost:9092 --topic orders --max-messages 1 --from-beginning", "offset"},
-		{"curl http://localhost:8080/dlq/records?limit=10", "records"},
-		{`curl -X POST http://localhost:8080/dlq/replay -d '{"error_type": "TYPE_CONVERSION_ERROR", "table": "` + b.letter(t, s) + `", "limit": 5}'`, "1 replayed, 0 failed"},
 	}
+	rows = append(rows, aroundRows(b.table(t, s), b.letter(t, s))...)
 	ran := map[string]bool{}
 	for _, row := range rows {
 		name, _, _ := strings.Cut(row.shell, "\n")
@@ -127,6 +101,94 @@ func TestEveryActionOnTheLab(t *testing.T) {
 			t.Errorf("%s has run on no real system", kind)
 		}
 	}
+}
+
+// row is a line of shell and a part of what its action says.
+type row struct{ shell, says string }
+
+// aroundRows are what runbooks ask of the systems around Connect. The simulated systems of the demo keep to the same
+// rows as the real ones: table is one of the sink database, letters is what the dead-letter queue calls a table that has
+// one pending record.
+func aroundRows(table, letters string) []row {
+	return []row{
+		{"docker ps | grep postgres", "running (healthy)"},
+		{`docker logs cdc-kafka-connect --tail=200 | grep -A 10 "ERROR\|FAILED"`, "at line 2"},
+		{"docker-compose restart cassandra", "now running (healthy)"},
+		{"docker stop cdc-api", "now exited"},
+		{"docker compose up -d cdc-api", "now running"},
+		{"docker compose up -d --scale kafka=2", "2 containers"},
+		{"docker compose up -d --scale kafka=1", "running"},
+
+		{`docker exec -it cdc-cassandra cqlsh -e "DESCRIBE KEYSPACES"`, "warehouse"},
+		{`docker exec -it cdc-cassandra cqlsh -e "DESCRIBE TABLE warehouse.users"`, "CREATE TABLE warehouse.users"},
+		{`docker exec cdc-cassandra cqlsh -e "SELECT release_version FROM system.local"`, "5.0"},
+		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "SELECT 1"`, "1"},
+		{`docker exec cdc-postgres psql -U admin -d warehouse -c "SELECT count(*) FROM cdc_orders"`, "count"},
+		{`docker exec -it cdc-postgres psql -U admin -d warehouse -c "\d ` + table + `"`, "index"},
+		{"docker exec -it cdc-postgres psql -U admin -d warehouse -c \"\nALTER TABLE " + table + " ADD COLUMN new_column VARCHAR(255);\n\"", "new_column varchar(255)"},
+
+		{"curl http://localhost:8081/subjects", "["},
+		{"curl -s localhost:8081/subjects/cdc-events-users-value/versions/latest | jq .version", ""},
+		{"curl http://localhost:9090/api/v1/query?query=up | jq -r '.status'", "success"},
+		{"curl -s http://localhost:9090/-/ready", "Ready"},
+		{"docker exec -it cdc-kafka kafka-broker-api-versions --bootstrap-server localhost:9092", ":"},
+		{"kafka-topics --bootstrap-server localhost:9092 --describe --topic orders", "orders"},
+		{"kafka-consumer-groups --bootstrap-server localhost:9092 --describe --group connect-" + lab.SinkConnector, "orders"},
+		{"kafka-get-offsets --bootstrap-server localhost:9092 --topic orders", "orders"},
+		{"kafka-console-consumer --bootstrap-server localhost:9092 --topic orders --max-messages 1 --from-beginning", "offset"},
+		{"curl http://localhost:8080/dlq/records?limit=10", "records"},
+		{`curl -X POST http://localhost:8080/dlq/replay -d '{"error_type": "TYPE_CONVERSION_ERROR", "table": "` + letters + `", "limit": 5}'`, "1 replayed, 0 failed"},
+	}
+}
+
+// The simulated systems of the demo and of drills say the same.
+func TestSimulatedSystemsSayTheSame(t *testing.T) {
+	simulated := targettest.New(time.Now)
+	simulated.Bury(1, "cdc_dead", "TYPE_CONVERSION_ERROR", "invalid input syntax for type integer")
+	cfg, err := config.Load("../../config.example.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}}
+	systems := &Systems{Postgres: simulated.Postgres(), Cassandra: simulated.Cassandra(), Vault: simulated.Vault(), DLQ: simulated.DLQ(), Kafka: simulated.Kafka(), Pager: simulated, HTTP: map[string]action.HTTP{}, Services: map[string]action.WorkloadClient{}}
+	for _, name := range []string{"registry", "prometheus", "vault", "cdc-api"} {
+		systems.HTTP[name] = simulated.HTTP(name)
+	}
+	for _, name := range simulated.Names() {
+		systems.Services[name] = simulated.Workload(name)
+	}
+	w.replace(systems)
+	b := &bench{world: w, targets: Targets(cfg, "warehouse")}
+	for _, row := range aroundRows("cdc_orders", "cdc_dead") {
+		name, _, _ := strings.Cut(row.shell, "\n")
+		t.Run(name, func(t *testing.T) { b.check(t, row.shell, row.says, map[string]bool{}) })
+	}
+	for _, name := range simulated.Names() {
+		simulated.Stop(name, "the test says so")
+	}
+	for _, row := range aroundRows("cdc_orders", "cdc_dead") {
+		if strings.HasPrefix(row.shell, "docker ps") || strings.HasPrefix(row.shell, "docker logs") || strings.Contains(row.shell, "docker-compose") || strings.Contains(row.shell, "docker compose") || strings.HasPrefix(row.shell, "docker stop") {
+			continue // the engine itself is there
+		}
+		if err := b.fails(t, row.shell); err == nil || !strings.Contains(err.Error(), "refuses connections") {
+			t.Errorf("%s while it is down: got %v", row.shell, err)
+		}
+	}
+}
+
+// fails runs the first action of a line.
+func (b *bench) fails(t *testing.T, shell string) error {
+	t.Helper()
+	book, err := runbook.Compile("lab", []byte("## Emergency\n### X\n```bash\n"+shell+"\n```\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := book.Plan(book.Sections[0].ID, 0, nil, b.targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = plan.Steps[0].Action.Run(t.Context(), b.world)
+	return err
 }
 
 // check compiles a line, plans it, looks ahead, and runs it.

@@ -47,7 +47,8 @@ func (p Postgres) Describe(_ context.Context, table string) ([]string, [][]strin
 	if !ok {
 		return nil, nil, fmt.Errorf("relation %q does not exist", table)
 	}
-	return []string{"Column", "Type", "Nullable", "Default"}, slices.Clone(columns), nil
+	index := []string{"index " + table + "_pkey", "btree (" + columns[0][0] + ")", "primary key", ""}
+	return []string{"Column", "Type", "Nullable", "Default"}, append(slices.Clone(columns), index), nil
 }
 
 // addColumn is the one change it can make; the parser in front of it has refused what is not allowed.
@@ -139,6 +140,8 @@ func (c Cassandra) Query(_ context.Context, cql string, _ int) ([]string, [][]st
 	case len(words) > 2 && strings.HasPrefix(words[0], "DESC") && words[1] == "TABLE":
 		name := strings.ToLower(words[2])
 		return []string{"keyspace_name", "type", "name", "create_statement"}, [][]string{{"warehouse", "table", name, "CREATE TABLE " + name + " (\n    user_id uuid PRIMARY KEY,\n    age int,\n    name text,\n    new_column text\n) WITH cdc = true;"}}, nil
+	case len(words) > 1 && words[0] == "SELECT" && words[1] == "RELEASE_VERSION":
+		return []string{"release_version"}, [][]string{{"5.0.9"}}, nil
 	case len(words) > 0 && words[0] == "SELECT":
 		return []string{"count"}, [][]string{{"1000"}}, nil
 	}

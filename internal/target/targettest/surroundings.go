@@ -50,7 +50,7 @@ type letter struct {
 func New(now func() time.Time) *Surroundings {
 	s := &Surroundings{Now: now, services: map[string]*service{}, leases: map[string]time.Time{}}
 	for _, name := range []string{"kafka", "schema-registry", "kafka-connect", "cassandra", "postgres", "vault", "cdc-api", "prometheus", "grafana"} {
-		s.services[name] = &service{up: true, since: now().Add(-3 * time.Hour), count: 1, log: []string{name + " started"}}
+		s.services[name] = &service{up: true, since: now().Add(-3 * time.Hour), count: 1, log: []string{"INFO " + name + " started", "ERROR " + name + ": a line for those who look for errors", "\tat line 1", "\tat line 2"}}
 	}
 	s.tables = map[string][][]string{
 		"cdc_users":  {{"user_id", "uuid", "not null", ""}, {"name", "text", "", ""}, {"age", "integer", "", ""}},
@@ -226,9 +226,12 @@ func (w Workload) Logs(_ context.Context, tail int, _ time.Duration) (string, er
 func (w Workload) State(context.Context) (state string, up bool, err error) {
 	err = w.with(func(one *service) {
 		up = one.up
-		state = fmt.Sprintf("running, up %s", w.all.Now().Sub(one.since).Round(time.Second))
+		state = fmt.Sprintf("running (healthy), up %s", w.all.Now().Sub(one.since).Round(time.Second))
+		if one.count > 1 {
+			state = fmt.Sprintf("%d containers: %s", one.count, state)
+		}
 		if !up {
-			state = fmt.Sprintf("exited %s ago", w.all.Now().Sub(one.since).Round(time.Second))
+			state = fmt.Sprintf("exited, exit code 137, %s ago", w.all.Now().Sub(one.since).Round(time.Second))
 		}
 	})
 	return state, up, err

@@ -120,6 +120,10 @@ func (h HTTP) Get(ctx context.Context, path string) (int, []byte, error) {
 	switch {
 	case h.name == "registry" && strings.HasSuffix(u.Path, "/subjects"):
 		return answer(200, []string{"cdc-events-orders-value", "cdc-events-users-value"})
+	case h.name == "registry" && strings.HasSuffix(u.Path, "/versions/latest"):
+		return answer(200, map[string]any{"subject": "cdc-events-users-value", "version": 1, "id": 1, "schema": `{"type":"record","name":"users","fields":[]}`})
+	case h.name == "prometheus" && u.Path == "/-/ready":
+		return 200, []byte("Prometheus Server is Ready.\n"), nil
 	case h.name == "prometheus" && strings.HasSuffix(u.Path, "/query"):
 		return answer(200, map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": []any{map[string]any{"metric": map[string]string{"__name__": u.Query().Get("query")}, "value": []any{h.all.Now().Unix(), "0"}}}}})
 	case h.name == "vault":

@@ -47,12 +47,15 @@ const (
 	settleFor  = 2 * time.Second // how long a service without a health check must stay up to count as up
 )
 
-// await asks again and again until done, an error, or the end of ctx.
+// await asks again and again until done, an error, or the end of ctx, which it returns even when ctx ended a question.
 func await(ctx context.Context, ask func(context.Context) (done bool, err error)) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
 		done, err := ask(ctx)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if done || err != nil {
 			return err
 		}
