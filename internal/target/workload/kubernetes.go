@@ -104,7 +104,7 @@ var resources = map[string]struct {
 			return ofDeployment(d), nil
 		},
 		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().Deployments(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, patched)
+			_, err := k.api.AppsV1().Deployments(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 			return err
 		},
 	},
@@ -117,7 +117,7 @@ var resources = map[string]struct {
 			return ofStatefulSet(d), nil
 		},
 		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().StatefulSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, patched)
+			_, err := k.api.AppsV1().StatefulSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 			return err
 		},
 	},
@@ -130,13 +130,11 @@ var resources = map[string]struct {
 			return ofDaemonSet(d), nil
 		},
 		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().DaemonSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, patched)
+			_, err := k.api.AppsV1().DaemonSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 			return err
 		},
 	},
 }
-
-var patched = metav1.PatchOptions{FieldManager: fieldManager}
 
 func ofDeployment(d *appsv1.Deployment) status {
 	s := status{

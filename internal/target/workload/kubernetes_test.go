@@ -66,7 +66,7 @@ func TestRolloutRestart(t *testing.T) {
 		t.Errorf("got %v, %v: the pods' template was not touched", d.Annotations, err)
 	}
 	state, up, err := r.State(t.Context())
-	if state != "2 of 2 ready" || !up || err != nil {
+	if state != "2 of 2 ready, generation 2" || !up || err != nil {
 		t.Errorf("state: got %q, %t, %v", state, up, err)
 	}
 }
@@ -81,7 +81,7 @@ func TestRolloutThatDoesNotEnd(t *testing.T) {
 	defer cancel()
 	err := r.Restart(ctx)
 	var e *Error
-	if !errors.As(err, &e) || !errors.Is(err, ErrUnhealthy) || !strings.Contains(err.Error(), "1 of 2 ready, 1 updated; pod api-1: CrashLoopBackOff (exit code 137, OOMKilled)") {
+	if !errors.As(err, &e) || !errors.Is(err, ErrUnhealthy) || !strings.Contains(err.Error(), "1 of 2 ready, 1 updated, generation 2; pod api-1: CrashLoopBackOff (exit code 137, OOMKilled)") {
 		t.Errorf("got %v", err)
 	}
 	text, err := r.Logs(t.Context(), 10, time.Hour)

@@ -58,8 +58,8 @@ func (c *Container) lines(ctx context.Context, one container.InspectResponse, ta
 	if err != nil {
 		return log{}, c.failed("logs", err)
 	}
-	read := out.lines()
-	read.merge(errs.lines())
+	read := out.lines(stamped)
+	read.merge(errs.lines(stamped))
 	return read, nil
 }
 
@@ -122,22 +122,34 @@ func (b *tailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lines are what is kept, without the times that stand before them. A line without a time belongs to the one before it.
-// Where the beginning is gone, so is the rest of the line that was cut through.
-func (b *tailBuffer) lines() log {
+// lines are what is kept, each taken apart by split. A line without a time belongs to the one before it. Where the
+// beginning is gone, so is the rest of the line that was cut through.
+func (b *tailBuffer) lines(split func(string) (time.Time, string)) log {
 	kept := b.bytes
 	if b.cut {
 		_, kept, _ = bytes.Cut(kept, []byte("\n"))
 	}
 	found := log{cut: b.cut}
-	var at time.Time
+	var last time.Time
 	for text := range strings.Lines(strings.ToValidUTF8(string(kept), "\uFFFD")) {
-		text = strings.TrimRight(text, "\r\n")
-		first, rest, _ := strings.Cut(text, " ")
-		if stamp, err := time.Parse(time.RFC3339Nano, first); err == nil {
-			at, text = stamp, rest
+		at, text := split(strings.TrimRight(text, "\r\n"))
+		if !at.IsZero() {
+			last = at
 		}
-		found.all = append(found.all, line{at, text})
+		found.all = append(found.all, line{last, text})
 	}
 	return found
 }
+
+// stamped takes away the time that the engine was asked to write before a line.
+func stamped(text string) (time.Time, string) {
+	first, rest, _ := strings.Cut(text, " ")
+	at, err := time.Parse(time.RFC3339Nano, first)
+	if err != nil {
+		return time.Time{}, text
+	}
+	return at, rest
+}
+
+// plain is for lines without such a time: one that is there is the service's own.
+func plain(text string) (time.Time, string) { return time.Time{}, text }

@@ -59,12 +59,11 @@ func (r *Rollout) log(ctx context.Context, pod string, o corev1.PodLogOptions) (
 		return "", r.failed("logs", "get on pods/log", err)
 	}
 	defer func() { _ = stream.Close() }()
-	o.Timestamps = false
 	var kept tailBuffer
 	if _, err := io.Copy(&kept, stream); err != nil {
 		return "", r.failed("logs", "get on pods/log", err)
 	}
-	lines := kept.lines()
+	lines := kept.lines(plain)
 	return lines.text(), nil
 }
 

@@ -1,9 +1,10 @@
 // Command service is what runs in the lab's containers: it stands in for PostgreSQL, Cassandra and the others where only
 // their being containers matters. `service NAME` says that it has started and goes on saying so; `service check` is its
-// health check; `service be healthy|unhealthy|dead` tells the running one what to become.
+// health check; `service be healthy|unhealthy|dead` tells the running one what to become; `service die WHY` ends at once.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,6 +24,8 @@ func main() {
 		if err := os.WriteFile(state, []byte(args[1]), 0o600); err != nil {
 			fail(err)
 		}
+	case "die":
+		fail(errors.New(args[1]))
 	default:
 		serve(args[0])
 	}
