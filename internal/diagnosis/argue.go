@@ -46,13 +46,14 @@ type reading struct {
 	seen   []Pattern // symptoms of the runbook that occur in it
 }
 
-// read parses a trace and lets rules and the runbook's patterns argue about it.
-func read(trace string, patterns []Pattern, sections []Section) reading {
+// read parses a trace and lets rules and the runbook's patterns argue about it. The usual origin is that of the connector's
+// class, for a trace that names no system.
+func read(trace string, patterns []Pattern, sections []Section, usual origin) reading {
 	c := ParseTrace(trace)
 	if len(c.Links) == 0 && strings.TrimSpace(trace) != "" {
 		c.Links = []Link{{Message: strings.TrimSpace(trace)}} // an error without a trace
 	}
-	b := bench{chain: c, origin: whence(c.Links)}
+	b := bench{chain: c, origin: whence(c.Links, usual)}
 	b.rules()
 	seen := b.symptoms(patterns, sections)
 	return reading{chain: c, claims: b.verdict(), seen: seen}

@@ -37,7 +37,7 @@ func Diagnose(e Evidence) Diagnosis {
 // examination is a diagnosis in the making.
 type examination struct {
 	Evidence
-	known  map[string]reading // by trace: 500 tasks that fail alike are read once
+	known  map[string]reading // by class and trace: 500 tasks that fail alike are read once
 	seen   []Pattern
 	causes []*candidate
 	failed int // tasks and connectors that FAILED, for shares
@@ -59,41 +59,74 @@ type candidate struct {
 type spot struct {
 	connector string
 	trace     string // the one that told
+	key       string // under which it was read
 }
 
-// traces reads every trace of every failed part.
+// traces reads every trace of every failed part, and the worker's log where there is one.
 func (x *examination) traces() {
 	for _, s := range x.Subjects {
-		if s.Status.State == connect.Failed {
-			x.part(s, "trace of "+s.Connector, s.Status.Trace)
-		}
-		for _, t := range s.Status.Tasks {
-			if t.State == connect.Failed {
-				x.part(s, "trace of "+s.Connector+" task "+strconv.Itoa(t.ID), t.Trace)
+		parts := failedParts(s)
+		var mute []failedPart
+		clear := len(parts) > 0
+		for _, p := range parts {
+			best := x.part(s, p)
+			clear = clear && best >= 0.5
+			if best == 0 {
+				mute = append(mute, p)
 			}
+		}
+		if len(parts) == 0 || x.log(s, clear) {
+			continue
+		}
+		for _, p := range mute {
+			x.unexplained(s, p)
 		}
 	}
 }
 
-// part files what the traces of one failed part say. The first trace since it was healthy tells more than the last.
-func (x *examination) part(s Subject, source, trace string) {
+// failedPart is a connector or a task that FAILED.
+type failedPart struct{ source, trace string }
+
+func failedParts(s Subject) []failedPart {
+	var parts []failedPart
+	if s.Status.State == connect.Failed {
+		parts = append(parts, failedPart{"trace of " + s.Connector, s.Status.Trace})
+	}
+	for _, t := range s.Status.Tasks {
+		if t.State == connect.Failed {
+			parts = append(parts, failedPart{"trace of " + s.Connector + " task " + strconv.Itoa(t.ID), t.Trace})
+		}
+	}
+	return parts
+}
+
+// part files what the traces of one failed part say, and returns how sure the best of it is. The first trace since it was
+// healthy tells more than the last.
+func (x *examination) part(s Subject, p failedPart) float64 {
 	x.failed++
-	share := 1.0
-	told := false
-	if s.First != "" && s.First != trace {
-		first := x.read(s.First)
-		told = x.file(s, "first "+source, s.First, first.claims, 1)
-		if told && first.claims[0].confidence >= 0.5 {
+	share, best := 1.0, 0.0
+	if s.First != "" && s.First != p.trace {
+		first := x.read(s.First, s)
+		if x.file(s, "first "+p.source, s.First, first.claims, 1) {
+			best = first.claims[0].confidence
+		}
+		if best >= 0.5 {
 			share = overwritten
 		}
 	}
-	if x.file(s, source, trace, x.read(trace).claims, share) || told {
-		return
+	claims := x.read(p.trace, s).claims
+	if x.file(s, p.source, p.trace, claims, share) {
+		best = max(best, claims[0].confidence*share)
 	}
+	return best
+}
+
+// unexplained is a part that neither its trace nor anything else gives a reason for.
+func (x *examination) unexplained(s Subject, p failedPart) {
 	c := x.candidate(Unknown, "")
-	c.meet(s, spot{s.Connector, trace})
+	c.meet(s, x.spot(s, p.trace))
 	c.Confidence = max(c.Confidence, 0.3)
-	c.add(x.remark(unexplained(x.read(trace).chain), source))
+	c.add(x.remark(unexplained(x.read(p.trace, s).chain), p.source))
 }
 
 func unexplained(c Chain) string {
@@ -103,11 +136,12 @@ func unexplained(c Chain) string {
 	return "not recognised: " + clip(plain(head(c.Root().Header(), 1024)), 260)
 }
 
-func (x *examination) read(trace string) reading {
-	r, ok := x.known[trace]
+// read reads a trace of a subject. The connector's class tells whose failure it is where the trace does not.
+func (x *examination) read(trace string, s Subject) reading {
+	r, ok := x.known[key(s, trace)]
 	if !ok {
-		r = read(trace, x.Patterns, x.Sections)
-		x.known[trace] = r
+		r = read(trace, x.Patterns, x.Sections, ofClass(s.Config["connector.class"]))
+		x.known[key(s, trace)] = r
 		x.seen = append(x.seen, r.seen...)
 	}
 	return r
@@ -124,7 +158,7 @@ func (x *examination) file(s Subject, source, trace string, claims []claim, shar
 		if i == 0 && share == 1 {
 			c.hits++
 		}
-		c.meet(s, spot{s.Connector, trace})
+		c.meet(s, x.spot(s, trace))
 		for _, text := range k.remarks {
 			c.add(x.remark(text, source))
 		}
@@ -156,6 +190,12 @@ func (x *examination) has(slug Slug) (*candidate, bool) {
 	}
 	return nil, false
 }
+
+func (x *examination) spot(s Subject, trace string) spot {
+	return spot{s.Connector, trace, key(s, trace)}
+}
+
+func key(s Subject, trace string) string { return s.Config["connector.class"] + "\x00" + trace }
 
 // meet notes a failed part that the candidate may explain.
 func (c *candidate) meet(s Subject, at spot) {
@@ -256,7 +296,7 @@ func (x *examination) none() Cause {
 func (x *examination) trace(top Cause) (trace, excerpt string) {
 	for _, c := range x.causes {
 		if c.Slug == top.Slug && c.first.trace != "" && (c.section == "" || c.section == top.Section) {
-			return c.first.trace, x.read(c.first.trace).chain.excerpt()
+			return c.first.trace, x.known[c.first.key].chain.excerpt()
 		}
 	}
 	return "", ""
@@ -272,7 +312,7 @@ func (c Chain) excerpt() string {
 
 func (x *examination) headline(top Cause) string {
 	who := x.who(top.Connectors)
-	if top.Slug == None {
+	if top.Slug == None && !top.Halted {
 		return clip(who+": healthy, nothing has failed", longestHeadline)
 	}
 	m := mannerOf(top.Slug)

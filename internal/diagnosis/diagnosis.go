@@ -34,6 +34,7 @@ type Subject struct {
 	Config    map[string]string // secrets masked
 	StatusErr string
 	Suspect   bool   // the alert names it, or it is unhealthy
+	Log       string // the end of its worker's log; "" when nobody read it
 	First     string // first trace since healthy when a later one has overwritten it; "" otherwise
 }
 
@@ -101,6 +102,7 @@ type Cause struct {
 	Section    string   `json:"section,omitempty"` // runbook section that answers it
 	Retriable  bool     `json:"retriable"`         // would a plain restart help
 	Why        string   `json:"why"`               // why a restart would or would not help
+	Halted     bool     `json:"halted,omitempty"`  // nothing has failed: somebody stopped or paused it
 }
 
 // Diagnosis is what the evidence means. Causes are ranked, most likely first, and never empty.
@@ -122,6 +124,17 @@ type Line struct {
 	Tasks     int    `json:"tasks"`
 	Failed    []int  `json:"failed,omitempty"`
 	Worker    string `json:"worker,omitempty"`
+}
+
+// Well reports whether nothing has failed and nothing stands still.
+func (d Diagnosis) Well() bool { return d.Top().Slug == None && !d.Top().Halted }
+
+// Restart says whether a plain restart would help: nil when nobody can say, or nothing has failed.
+func (c Cause) Restart() *bool {
+	if c.Slug == Unknown || c.Slug == None {
+		return nil
+	}
+	return &c.Retriable
 }
 
 // Top is the most likely cause.

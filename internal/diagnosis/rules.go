@@ -172,6 +172,7 @@ var rules = []rule{
 	{message: "failed to update metadata after", slug: KafkaBroker, weight: .85, said: "Kafka's brokers do not answer"},
 	{message: "not present in metadata after", slug: KafkaBroker, weight: .75, said: "a topic is not there, or Kafka's brokers do not answer"},
 	{message: "expiring * record(s) for", slug: KafkaBroker, weight: .85, said: "records could not be delivered to Kafka in time"},
+	{message: "broker may not be available", slug: KafkaBroker, weight: .85, said: "Kafka's broker cannot be reached"},
 	{message: "no resolvable bootstrap urls", slug: KafkaBroker, weight: .75, retry: futile, said: "Kafka's address cannot be resolved"},
 	{message: "no resolvable bootstrap urls", slug: ConfigError, weight: .4, against: true},
 	{class: "disconnectexception", slug: KafkaBroker, weight: .8, said: "Kafka's broker hung up"},

@@ -131,6 +131,7 @@ var samples = expand([]sample{
 	{"kafka metadata", KafkaBroker, "org.apache.kafka.common.errors.TimeoutException: Failed to update metadata after 60000 ms."},
 	{"kafka topic metadata", KafkaBroker, "org.apache.kafka.common.errors.TimeoutException: Topic orders not present in metadata after 60000 ms."},
 	{"kafka expiring", KafkaBroker, "org.apache.kafka.connect.errors.ConnectException: Unrecoverable exception from producer send callback|org.apache.kafka.common.errors.TimeoutException: Expiring 12 record(s) for orders-0:120001 ms has passed since batch creation"},
+	{"kafka away", KafkaBroker, "org.apache.kafka.connect.errors.ConnectException: Connection to node -1 (kafka/10.0.0.1:9092) could not be established. Broker may not be available."},
 	{"kafka address", KafkaBroker, "org.apache.kafka.common.KafkaException: Failed to construct kafka consumer|org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in bootstrap.servers"},
 	{"kafka hung up", KafkaBroker, "org.apache.kafka.common.errors.DisconnectException: Cancelled fetchMetadata request with correlation id 12 due to node 1 being disconnected"},
 	{"kafka coordinator", KafkaBroker, "org.apache.kafka.common.errors.CoordinatorNotAvailableException: The coordinator is not available."},
@@ -238,7 +239,7 @@ func TestEveryRuleHasASample(t *testing.T) {
 	used := make([]bool, len(rules))
 	for _, s := range samples {
 		c := ParseTrace(s.trace)
-		sys := whence(c.Links).system
+		sys := whence(c.Links, origin{}).system
 		for _, l := range c.Links {
 			f := foldLink(l)
 			for i, r := range rules {

@@ -99,16 +99,18 @@ func (x *examination) state(s Subject) {
 		c.said = "RUNNING without a single task"
 		c.believe(0.45)
 		c.add(x.remark("RUNNING with 0 tasks: nothing is moved", source))
+	default:
+		x.worker(s)
 	}
 }
 
 // halted is a connector that somebody stopped or paused. That is deliberate: nothing has failed, and only a person
 // knows whether it should run.
 func (x *examination) halted(s Subject, source string) {
-	c := x.candidate(Unknown, "")
+	c := x.candidate(None, "")
 	state := string(s.Status.State)
 	c.meet(s, spot{connector: s.Connector})
-	c.Title = "Stopped or paused on request"
+	c.Title, c.Halted = "Stopped or paused on request", true
 	c.said, c.next = "it is "+state+" on somebody's request", "resume brings it back, a restart does not"
 	c.Retriable, c.Why = false, "a restart leaves a "+state+" connector "+state+": it has to be resumed"
 	c.believe(0.6)

@@ -1,5 +1,7 @@
 package diagnosis
 
+import "strings"
+
 // system is who an exception came from. The same "Connection refused" is the database's failure behind a JDBC driver's
 // frames and the registry's behind a converter's.
 type system string
@@ -64,13 +66,63 @@ var origins = []origin{
 var notKafka = []string{"org.apache.kafka.common.errors.SerializationException", "org.apache.kafka.common.errors.RecordDeserializationException"}
 
 // whence finds the system that a chain's failure came from, looking from the deepest cause up.
-func whence(links []Link) origin {
+func whence(links []Link, usual origin) origin {
 	for i := len(links) - 1; i >= 0; i-- {
 		if o, ok := from(links[i]); ok {
 			return o
 		}
 	}
+	if usual.system != anySystem {
+		return usual
+	}
 	return origin{name: "the other side"}
+}
+
+// purposes tell by a connector's class what it connects Kafka with. Classes are folded; the first row that fits decides.
+var purposes = []struct {
+	class string
+	origin
+}{
+	{"mirror", origin{system: kafka, name: "Kafka"}},
+	{"postgres", origin{system: database, name: "PostgreSQL"}},
+	{"mysql", origin{system: database, name: "MySQL"}},
+	{"mariadb", origin{system: database, name: "MariaDB"}},
+	{"sqlserver", origin{system: database, name: "SQL Server"}},
+	{"oracle", origin{system: database, name: "Oracle"}},
+	{"db2", origin{system: database, name: "Db2"}},
+	{"mongo", origin{system: database, name: "MongoDB"}},
+	{"scylla", origin{system: database, name: "ScyllaDB"}},
+	{"cassandra", origin{system: database, name: "Cassandra"}},
+	{"jdbc", origin{system: database, name: "the database"}},
+	{"elasticsearch", origin{system: database, name: "Elasticsearch"}},
+	{"opensearch", origin{system: database, name: "OpenSearch"}},
+	{"snowflake", origin{system: database, name: "Snowflake"}},
+	{"bigquery", origin{system: database, name: "BigQuery"}},
+	{"clickhouse", origin{system: database, name: "ClickHouse"}},
+	{"redshift", origin{system: database, name: "Redshift"}},
+	{"neo4j", origin{system: database, name: "Neo4j"}},
+	{"couchbase", origin{system: database, name: "Couchbase"}},
+	{"influx", origin{system: database, name: "InfluxDB"}},
+	{"redis", origin{system: database, name: "Redis"}},
+	{"splunk", origin{system: database, name: "Splunk"}},
+	{"salesforce", origin{system: database, name: "Salesforce"}},
+	{"iceberg", origin{system: database, name: "the Iceberg catalog"}},
+	{"s3", origin{system: database, name: "S3"}},
+	{"gcs", origin{system: database, name: "Cloud Storage"}},
+	{"azure", origin{system: database, name: "Azure"}},
+	{"http", origin{system: database, name: "the HTTP service"}},
+	{"hdfs", origin{system: database, name: "HDFS"}},
+}
+
+// ofClass is what a connector of this class connects Kafka with; the zero origin when nobody knows.
+func ofClass(class string) origin {
+	class = strings.ToLower(class)
+	for _, p := range purposes {
+		if class != "" && strings.Contains(class, p.class) {
+			return p.origin
+		}
+	}
+	return origin{}
 }
 
 func from(l Link) (origin, bool) {

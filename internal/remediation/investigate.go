@@ -42,7 +42,7 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	d := diagnosis.Diagnose(f.evidence(ctx, inc))
-	if before == nil || d.Top().Slug != diagnosis.None { // the last diagnosis that found a fault is what the resolved card names
+	if before == nil || !d.Well() { // the last diagnosis that found a fault is what the resolved card names
 		if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ const (
 // diagnosisParts says what the diagnosis found and why it believes so.
 func diagnosisParts(d diagnosis.Diagnosis) []part {
 	top := d.Top()
-	if top.Slug == diagnosis.None {
+	if d.Well() {
 		return healthyParts(d)
 	}
 	cause := [][]piece{{bold("Most likely: "), words(cut(line(top.Title), 200)), words(sureness(top.Confidence))}}

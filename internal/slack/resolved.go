@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"cdcbot/internal/commands"
-	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
 )
@@ -54,7 +53,7 @@ func fixedBy(v remediation.View) *remediation.Run {
 func resolvedParts(v remediation.View) []part {
 	inc := v.Incident
 	parts := []part{must(header(rootText(v)), note(chips(v)))}
-	if d := v.Diagnosis; d != nil && d.Top().Slug != diagnosis.None {
+	if d := v.Diagnosis; d != nil && !d.Well() {
 		parts = append(parts, must(paragraph(bold("Cause  "), words(cut(line(d.Top().Title), 200)))))
 	}
 	if rows := durations(inc); len(rows) > 0 {
