@@ -42,6 +42,7 @@ type Masker interface {
 type Collector struct {
 	Connect  map[string]ConnectReader // by cluster name
 	Probes   []Prober
+	Sources  []Source                               // looked up once the connectors' statuses are known
 	Members  []string                               // connectors of the pipeline; empty means every connector of the cluster
 	First    func(cluster, connector string) string // first trace since healthy, "" when unknown; may be nil
 	Deadline time.Duration                          // for each look; 2 s when zero
@@ -69,45 +70,56 @@ func (c *Collector) Collect(ctx context.Context, cluster string, suspects []stri
 	for i, p := range c.Probes {
 		all.Go(func() { probes[i+1] = c.probe(ctx, p) })
 	}
-	all.Go(func() { subjects, probes[0] = c.subjects(ctx, cluster, suspects) })
+	var facts Facts
+	all.Go(func() {
+		if subjects, probes[0] = c.subjects(ctx, cluster, suspects); probes[0].OK {
+			facts = c.facts(ctx, cluster, subjects)
+		}
+	})
 	all.Wait()
 	for i := range probes {
 		probes[i].Text = c.text(probes[i].Text)
 	}
 	slices.SortStableFunc(probes[1:], func(a, b Probe) int { return cmp.Compare(a.Name, b.Name) })
-	return Evidence{At: c.now(), Subjects: subjects, Probes: probes}
+	return Evidence{At: c.now(), Subjects: subjects, Probes: probes, Facts: facts}
 }
 
-// probe runs one prober. One that neither returns nor heeds its context is left behind when its deadline has passed. Its
-// own context ends a little earlier, so that a client that retried to the end can still say what it met.
+// probe runs one prober.
 func (c *Collector) probe(ctx context.Context, p Prober) Probe {
-	ctx, cancel := context.WithTimeout(ctx, c.deadline())
-	defer cancel()
 	start := c.now()
-	done := make(chan Probe, 1)
-	go func() {
-		defer func() {
-			if r := recover(); r != nil {
-				done <- Probe{Reason: Broken, Text: fmt.Sprintf("the probe broke down: %v", r)}
-			}
-		}()
-		inner, cancel := context.WithTimeout(ctx, c.deadline()*9/10)
-		defer cancel()
-		done <- p.Probe(inner)
-	}()
-	var seen Probe
-	select {
-	case seen = <-done:
-	case <-ctx.Done():
-		select { // an answer that came in the same moment counts
-		case seen = <-done:
-		default:
-			seen = Probe{Reason: Timeout, Text: fmt.Sprintf("no answer within %s", c.deadline())}
-		}
-	}
+	seen := bounded(ctx, c.deadline(), p.Probe, func(why Reason, text string) Probe { return Probe{Reason: why, Text: text} })
 	seen.Name, seen.At = p.Name(), start
 	seen.Took = c.now().Sub(start)
 	return seen
+}
+
+// bounded runs one look. One that neither returns nor heeds its context is left behind when its deadline has passed, and
+// lost says so. Its own context ends a little earlier, so that a client that retried to the end can still say what it met.
+func bounded[T any](ctx context.Context, deadline time.Duration, look func(context.Context) T, lost func(Reason, string) T) T {
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	done := make(chan T, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- lost(Broken, fmt.Sprintf("the probe broke down: %v", r))
+			}
+		}()
+		inner, cancel := context.WithTimeout(ctx, deadline*9/10)
+		defer cancel()
+		done <- look(inner)
+	}()
+	select {
+	case seen := <-done:
+		return seen
+	case <-ctx.Done():
+	}
+	select { // an answer that came in the same moment counts
+	case seen := <-done:
+		return seen
+	default:
+		return lost(Timeout, fmt.Sprintf("no answer within %s", deadline))
+	}
 }
 
 // subjects asks Connect, and says as a probe how that went.

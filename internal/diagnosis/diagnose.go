@@ -27,8 +27,9 @@ func Diagnose(e Evidence) Diagnosis {
 	x.statuses()
 	x.workers()
 	x.probes()
+	x.facts()
 	x.rank()
-	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects)}
+	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects), Flows: e.Flows, Unread: e.Unread}
 	d.Trace, d.Excerpt = x.trace(d.Top())
 	d.Headline = x.headline(d.Top())
 	return d
@@ -46,13 +47,14 @@ type examination struct {
 // candidate is a cause in the making.
 type candidate struct {
 	Cause
-	said    string
-	retry   retry
-	next    string // for the headline, when it is not what is usual for the slug
-	hits    int    // failed parts that it explains
-	section string // claimed by a symptom of the runbook alone
-	first   spot   // where it was seen first
-	sources map[string]int
+	said     string
+	retry    retry
+	next     string // for the headline, when it is not what is usual for the slug
+	hits     int    // failed parts that it explains
+	section  string // claimed by a symptom of the runbook alone
+	first    spot   // where it was seen first
+	standing bool   // a probe sees it now
+	sources  map[string]int
 }
 
 // spot is one failed part.

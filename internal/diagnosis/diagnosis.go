@@ -82,6 +82,7 @@ type Evidence struct {
 	Probes   []Probe
 	Patterns []Pattern
 	Sections []Section
+	Facts
 }
 
 // Remark is one piece of evidence for or against a cause, with where it came from and when it was seen.
@@ -99,6 +100,7 @@ type Cause struct {
 	For        []Remark `json:"for"`
 	Against    []Remark `json:"against,omitempty"`
 	Connectors []string `json:"connectors"`
+	Mend       []string `json:"mend,omitempty"`    // statements that would mend it, for people to read
 	Section    string   `json:"section,omitempty"` // runbook section that answers it
 	Retriable  bool     `json:"retriable"`         // would a plain restart help
 	Why        string   `json:"why"`               // why a restart would or would not help
@@ -113,6 +115,8 @@ type Diagnosis struct {
 	Probes   []Probe   `json:"probes"`
 	Excerpt  string    `json:"excerpt,omitempty"` // the few trace lines that matter
 	Trace    string    `json:"trace,omitempty"`   // whole trace of the first failed task
+	Flows    []Flow    `json:"flows,omitempty"`   // how fast data moved, for the chart
+	Unread   []Remark  `json:"unread,omitempty"`  // what could not be looked up
 	// Healthy connectors and the failed ones, for the card's table.
 	Subjects []Line `json:"subjects"`
 }

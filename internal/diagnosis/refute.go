@@ -86,6 +86,7 @@ func (x *examination) silent(p Probe, at peer) {
 		return
 	}
 	c := x.candidate(at.slug, "")
+	c.standing = true
 	fresh := c.said == ""
 	switch {
 	case fresh && x.explained():
