@@ -277,6 +277,13 @@ func (s *scene) lag(t *testing.T) {
 	if err != nil || i < 0 || len(columns) != 6 || rows[i][2] != "Empty" || rows[i][4] != s.topic || rows[i][5] != "6" {
 		t.Errorf("Lag() = %v %v, %v; want %s with a lag of 6", columns, rows, err, group)
 	}
+	progress, err := s.Progress(t.Context(), []string{group, "nobody-" + random()})
+	if diff := cmp.Diff(map[string]Progress{group: {Committed: 4, Waiting: 6}}, progress); err != nil || diff != "" {
+		t.Errorf("Progress: %v: %s", err, diff)
+	}
+	if none, err := s.Progress(t.Context(), nil); err != nil || len(none) != 0 {
+		t.Errorf("Progress of nobody: got %v, %v", none, err)
+	}
 }
 
 // member is a group with somebody in it who has committed for one of two partitions.
