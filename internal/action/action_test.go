@@ -233,6 +233,7 @@ func TestEffects(t *testing.T) {
 		{RestartConnector{Connector: "s", OnlyFailed: true}, "connect.restart", Change, "Restarts the failed tasks of s; tasks that run keep running."},
 		{RestartConnector{Connector: "s"}, "connect.restart", Change, "Restarts s with all its tasks."},
 		{RestartConnector{Connector: "s", Task: nth(2)}, "connect.restart", Change, "Restarts task 2 of s."},
+		{RestartBatch{Connectors: []string{"s", "t"}}, "connect.restart-batch", Change, "Restarts the failed tasks of 2 connectors, 4 at a time: s, t; tasks that run keep running."},
 		{Transition{Connector: "s", To: connect.Paused}, "connect.pause", Change, "Pauses s: its tasks stop reading and writing; nothing is lost."},
 		{Transition{Connector: "s", To: run}, "connect.resume", Change, "Resumes s."},
 		{Transition{Connector: "s", To: connect.Stopped}, "connect.stop", Change, "Stops s: its tasks end; configuration and offsets are kept."},

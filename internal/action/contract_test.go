@@ -58,6 +58,8 @@ var contract = []struct {
 	err  string // part of the error, "" for none
 }{
 	{"restart of what runs", restart, "tasks: 1 RUNNING", ""},
+	{"restart of a batch", func(c string) action.Action { return action.RestartBatch{Connectors: []string{c}} }, "is RUNNING; tasks: 1 RUNNING", ""},
+	{"restart of a batch with one that is gone", func(c string) action.Action { return action.RestartBatch{Connectors: []string{c, c + "-gone"}} }, "-gone: not restarted", "no such connector"},
 	{"restart of one task", func(c string) action.Action {
 		zero := 0
 		return action.RestartConnector{Connector: c, Task: &zero}

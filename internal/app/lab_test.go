@@ -37,7 +37,7 @@ type bench struct {
 
 // kinds are all kinds of actions there are; the test fails for one that no row has run.
 var kinds = []string{
-	"connect.list", "connect.status", "connect.config", "connect.offsets", "connect.restart", "connect.pause", "connect.resume", "connect.stop", "connect.configure",
+	"connect.list", "connect.status", "connect.config", "connect.offsets", "connect.restart", "connect.restart-batch", "connect.pause", "connect.resume", "connect.stop", "connect.configure",
 	"connect.recreate", "connect.create", "connect.alter-offsets", "connect.reset-offsets", "connect.skip-record",
 	"workload.list", "workload.logs", "workload.restart", "workload.start", "workload.stop", "workload.scale",
 	"cassandra.describe", "cassandra.query", "postgres.query", "postgres.describe", "postgres.ddl",
@@ -76,6 +76,9 @@ func TestEveryActionOnTheLab(t *testing.T) {
 		name, _, _ := strings.Cut(row.shell, "\n")
 		t.Run(name, func(t *testing.T) { b.check(t, row.shell, row.says, ran) })
 	}
+	t.Run("batch", func(t *testing.T) {
+		b.act(t, action.RestartBatch{Cluster: "warehouse", Connectors: []string{sink, lab.SinkConnector}}, sink+" is RUNNING", ran)
+	})
 	t.Run("page", func(t *testing.T) {
 		b.act(t, action.Page{Summary: "Page the infrastructure on-call", Service: "warehouse"}, "paged", ran)
 		if b.paged.Load() != 1 {

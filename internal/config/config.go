@@ -188,6 +188,7 @@ type Vault struct {
 	Namespace      string   `key:"namespace"`
 	CAFile         string   `key:"ca_file" check:"file"`
 	Aliases        []string `key:"aliases"`
+	Leases         string   `key:"leases" default:"database/creds/"` // where the leases are that a diagnosis looks at
 	Connector      string   `key:"connector"`
 	UserOption     string   `key:"user_option" default:"connection.user"`
 	PasswordOption string   `key:"password_option" default:"connection.password"`

@@ -3,6 +3,7 @@ package remediation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"cdcbot/internal/action"
@@ -92,10 +93,21 @@ func builtinInputs(r approval.Recipe) ([]string, *int, error) {
 	return connectors, &n, nil
 }
 
-// restartAll is one plan that restarts several connectors, one step each.
+// batch is how many connectors one step of a plan for a storm restarts. Up to so many have a step each.
+const batch = 10
+
+// restartAll is one plan that restarts several connectors: a few with a step each; many in batches, the first connector
+// alone, so that a restart that does not help is found out on one and not on hundreds.
 func restartAll(cluster string, connectors []string, task *int) runbook.Plan {
 	plan := runbook.RestartPlan(cluster, connectors[0], task)
-	for _, name := range connectors[1:] {
+	rest := connectors[1:]
+	if len(connectors) > batch && task == nil {
+		for part := range slices.Chunk(rest, batch) {
+			plan.Steps = append(plan.Steps, runbook.RestartBatchPlan(cluster, part).Steps...)
+		}
+		rest = nil
+	}
+	for _, name := range rest {
 		plan.Steps = append(plan.Steps, runbook.RestartPlan(cluster, name, task).Steps...)
 	}
 	if len(connectors) > 1 {

@@ -38,23 +38,27 @@ func (x *execution) baseline(ctx context.Context, plan runbook.Plan) Baseline {
 func (x *execution) watched(plan runbook.Plan) []string {
 	names := x.inc.Connectors()
 	for _, s := range plan.Steps {
-		name := ""
+		var own []string
 		switch a := s.Action.(type) {
 		case action.RestartConnector:
-			name = a.Connector
+			own = []string{a.Connector}
+		case action.RestartBatch:
+			own = a.Connectors
 		case action.Transition:
-			name = a.Connector
+			own = []string{a.Connector}
 		case action.Configure:
-			name = a.Connector
+			own = []string{a.Connector}
 		case action.Recreate:
-			name = a.Connector
+			own = []string{a.Connector}
 		case action.SkipRecord:
-			name = a.Connector
+			own = []string{a.Connector}
 		case action.Credentials:
-			name = a.Connector
+			own = []string{a.Connector}
 		}
-		if name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
+		for _, name := range own {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

@@ -139,6 +139,8 @@ func (p *Plan) aim() {
 		switch a := s.Action.(type) {
 		case action.RestartConnector:
 			touched = with(touched, a.Connector)
+		case action.RestartBatch:
+			touched = append(touched, a.Connectors...)
 		case action.Configure:
 			touched = with(touched, a.Connector)
 		case action.Recreate:
@@ -336,6 +338,12 @@ func RestartPlan(cluster, connector string, task *int) Plan {
 		title = fmt.Sprintf("Restart task %d of %s", *task, connector)
 	}
 	return own("restart", title, a)
+}
+
+// RestartBatchPlan restarts the failed tasks of several connectors in one step.
+func RestartBatchPlan(cluster string, connectors []string) Plan {
+	a := action.RestartBatch{Cluster: cluster, Connectors: slices.Clone(connectors)}
+	return own("restart", fmt.Sprintf("Restart failed tasks of %d connectors", len(connectors)), a)
 }
 
 // PausePlan pauses connectors, one step each.
