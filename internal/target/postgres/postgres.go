@@ -105,6 +105,10 @@ type Column struct {
 	Type    string
 	NotNull bool
 	Key     bool // part of the primary key
+	// Default says that an INSERT may leave the column out: it has a default, is an identity or is generated.
+	Default bool
+	// Generated says that an INSERT may not give a value: GENERATED ALWAYS, as an expression or as an identity.
+	Generated bool
 }
 
 // Columns describes a table, in the order of its columns. A table that is not there is an *Error with reason Missing.
@@ -127,7 +131,8 @@ func (c *Client) Columns(ctx context.Context, table string) ([]Column, error) {
 
 const columnsQuery = `
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)),
+       a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a'
 FROM pg_attribute a
 WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
