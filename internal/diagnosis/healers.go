@@ -28,11 +28,12 @@ type Resource struct {
 	Kind      string // "KafkaConnector" of Strimzi, or "Connector" of Confluent for Kubernetes
 	Namespace string
 	Name      string
-	Restarts  bool      // it restarts what has failed
-	Most      int       // restarts in a row; negative when there is no limit
-	Done      int       // restarts in a row until now
-	Last      time.Time // the last of them; zero when there was none, or nobody knows
-	Paused    bool      // the operator leaves the connector alone for now
+	Restarts  bool          // it restarts what has failed
+	Most      int           // restarts in a row; negative when there is no limit
+	Done      int           // restarts in a row until now
+	Last      time.Time     // the last of them; zero when there was none, or nobody knows
+	Backoff   time.Duration // the longest pause between restarts; 0 for the hour that is usual
+	Paused    bool          // the operator leaves the connector alone for now
 }
 
 // Owner is how people name the resource: "KafkaConnector cdc/warehouse".
@@ -84,17 +85,18 @@ func (p patient) failed() bool {
 // rhythms are how operators go about their restarts.
 var rhythms = map[string]struct {
 	name  string
-	pause func(done int) time.Duration // between the last restart and the next; nil when nobody can tell
+	pause func(Resource) time.Duration // between the last restart and the next; nil when nobody can tell
 	look  time.Duration                // how often the operator looks, at most, by default
 }{
 	"KafkaConnector": {"Strimzi", strimziPause, 2 * time.Minute},
 	"Connector":      {"Confluent for Kubernetes", nil, 0},
 }
 
-// strimziPause is n·n + n minutes after the n-th restart, an hour at most: 0, 2, 6, 12, 20, 30, 42, 56, 60, 60, …
-func strimziPause(done int) time.Duration {
-	n := time.Duration(min(max(0, done), 8))
-	return min(n*n+n, 60) * time.Minute
+// strimziPause is n·n + n minutes after the n-th restart, an hour at most: 0, 2, 6, 12, 20, 30, 42, 56, 60, 60, …; since
+// spec.autoRestart.maxBackoffMinutes exists, the end is another where it says so.
+func strimziPause(r Resource) time.Duration {
+	n := time.Duration(min(max(0, r.Done), 1000))
+	return min((n*n+n)*time.Minute, cmp.Or(r.Backoff, time.Hour))
 }
 
 func (p patient) operator(r Resource) Healer {
@@ -115,7 +117,7 @@ func (p patient) operator(r Resource) Healer {
 	default:
 		due := p.now
 		if !r.Last.IsZero() {
-			due = r.Last.Add(rhythm.pause(r.Done))
+			due = r.Last.Add(rhythm.pause(r))
 		}
 		h.Until = latest(due, p.now).Add(rhythm.look)
 		h.Text = fmt.Sprintf("%s restarts what has failed%s, by %s", rhythm.name, r.count(), clockTime(h.Until, p.now))

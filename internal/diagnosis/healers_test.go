@@ -113,12 +113,16 @@ func TestSayHealer(t *testing.T) {
 // The pauses of the documentation.
 func TestStrimziPause(t *testing.T) {
 	for n, want := range []time.Duration{0, 2, 6, 12, 20, 30, 42, 56, 60, 60, 60} {
-		if got := strimziPause(n); got != want*time.Minute {
+		if got := strimziPause(Resource{Done: n}); got != want*time.Minute {
 			t.Errorf("after %d restarts: got %s, want %s", n, got, want*time.Minute)
 		}
 	}
-	if strimziPause(-1) != 0 || strimziPause(1<<60) != time.Hour {
-		t.Error("odd counts")
+	for want, r := range map[time.Duration]Resource{
+		0: {Done: -1}, time.Hour: {Done: 1 << 60}, 10 * time.Minute: {Done: 9, Backoff: 10 * time.Minute}, 90 * time.Minute: {Done: 9, Backoff: 2 * time.Hour},
+	} {
+		if got := strimziPause(r); got != want {
+			t.Errorf("%+v: got %s, want %s", r, got, want)
+		}
 	}
 }
 
