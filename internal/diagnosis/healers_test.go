@@ -44,6 +44,8 @@ func TestHealers(t *testing.T) {
 			{Name: "Strimzi", Text: "Strimzi restarts what has failed, next for the 41st time, by 13:02 UTC", Until: at(62 * time.Minute), Owner: owner}}},
 		{"Strimzi has given up", failed, nil, strimzi(func(r *Resource) { r.Most = 3 }), noon, []Healer{
 			{Name: "Strimzi", Text: "Strimzi has given up after 3 restarts", Exhausted: true, Owner: owner}}},
+		{"Strimzi has tried once", failed, nil, strimzi(func(r *Resource) { r.Most, r.Done = 1, 1 }), noon, []Healer{
+			{Name: "Strimzi", Text: "Strimzi has given up after 1 restart", Exhausted: true, Owner: owner}}},
 		{"Strimzi only owns it", failed, nil, strimzi(func(r *Resource) { r.Restarts = false }), noon, []Healer{
 			{Name: "Strimzi", Text: "Strimzi does not restart it: automatic restarts are off", Exhausted: true, Owner: owner}}},
 		{"Strimzi is told to leave it", failed, nil, strimzi(func(r *Resource) { r.Paused = true }), noon, []Healer{
