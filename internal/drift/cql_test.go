@@ -50,7 +50,7 @@ func FuzzTypes(f *testing.F) {
 			t.Errorf("%q in %q: its cure %s does not fit", cql, pg, v.mend)
 		}
 		parsed, err := parseCQL(cql)
-		if err != nil {
+		if err != nil || len(parsed.String()) > longestType { // quotes make it longer than what was read
 			return
 		}
 		if again, err := parseCQL(parsed.String()); err != nil || again.String() != parsed.String() {

@@ -75,7 +75,7 @@ func (m mapping) digits(t pgType) verdict {
 	}
 	switch whole := t.mods[0] - scale; {
 	case scale < 0:
-		return verdict{kind: Narrow, why: fmt.Sprintf("rounded: the last %d digits before the point are lost", -scale)}
+		return verdict{kind: Narrow, why: fmt.Sprintf("rounded before the point (scale %d)", scale)}
 	case m.digit == 0:
 		return verdict{kind: Narrow, why: fmt.Sprintf("too narrow: %d digits before the point and %d after it, Cassandra has no limit", whole, scale)}
 	case whole < m.digit:

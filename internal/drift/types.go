@@ -35,7 +35,7 @@ const (
 	structNote = "Debezium's JDBC sink cannot write a struct: a transform must make JSON text of it first"
 	mapNote    = "Debezium's JDBC sink writes a map only as hstore, with that extension: for JSON a transform must make text of it first"
 	listNote   = "Debezium's JDBC sink cannot write a list of these: a transform must make JSON text of it first"
-	vectorNote = "Debezium's Cassandra source does not read vectors (3.3.0): the column stays empty or the source fails"
+	vectorNote = "Debezium's Cassandra source has no reader for vectors (3.3.0): nothing will arrive in the column"
 )
 
 // mappings are the scalar types of CQL.
