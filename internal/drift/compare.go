@@ -10,6 +10,7 @@ import (
 type comparison struct {
 	source, sink Table
 	pairs        pairs
+	written      func(string) string // the name that PostgreSQL looks for
 	rows         []Row
 }
 
@@ -28,10 +29,13 @@ func (c *comparison) sourceColumn(i int) {
 }
 
 func (c *comparison) missing(column Column) {
-	r := Row{Kind: Missing, Column: c.newName(column.Name), Source: column.Type, Breaks: true, Why: "missing in PostgreSQL"}
+	r := Row{Kind: Missing, Column: c.written(c.pairs.style.name(column.Name)), Source: column.Type, Breaks: true, Why: "missing in PostgreSQL"}
 	t, err := parseCQL(column.Type)
-	if err != nil {
+	if err != nil || c.twice(column.Name) {
 		r.Why += "; its type is not understood: add the column by hand"
+		if err == nil {
+			r.Why = "another column of Cassandra differs by case alone: the sink must write names in quotes (quote.identifiers=true)"
+		}
 		c.add(r)
 		return
 	}
@@ -43,17 +47,11 @@ func (c *comparison) missing(column Column) {
 	c.add(r)
 }
 
-// newName is what a new column must be called. A sink that does not quote names writes them in lower case.
-func (c *comparison) newName(column string) string {
-	name := c.pairs.style.name(column)
-	lower := strings.ToLower(name)
-	taken := slices.ContainsFunc(c.sink.Columns, func(s Column) bool { return s.Name == lower })
-	taken = taken || slices.ContainsFunc(c.source.Columns, func(s Column) bool { return s.Name != column && c.pairs.style.name(s.Name) == lower })
-	taken = taken || slices.ContainsFunc(c.rows, func(r Row) bool { return r.Column == lower })
-	if c.pairs.quotes || taken {
-		return name
-	}
-	return lower
+// twice says whether the sink writes several columns under one name.
+func (c *comparison) twice(name string) bool {
+	return slices.ContainsFunc(c.source.Columns, func(s Column) bool {
+		return s.Name != name && c.written(s.Name) == c.written(name)
+	})
 }
 
 // pair compares two columns that belong together.
@@ -76,20 +74,24 @@ func (c *comparison) pair(source, sink Column) {
 	}
 }
 
+// names says what the case of a name means: nothing where both tables have it in lower case.
 func (c *comparison) names(source, sink Column) {
-	name := source.Name
+	wanted := ""
 	for _, s := range styles {
-		if bare, ok := s.column(sink.Name); ok && bare == name {
-			return
+		if bare, ok := s.column(sink.Name); ok && strings.EqualFold(bare, source.Name) {
+			wanted = c.written(s.name(source.Name))
+			break
 		}
 	}
-	r := Row{
-		Kind: Case, Column: sink.Name, Source: source.Type, Sink: sink.Type,
-		Why: "called " + quote(name) + " in Cassandra: fits while the sink writes names without quotes (quote.identifiers=false)",
-	}
-	if sink.Name != strings.ToLower(sink.Name) {
+	r := Row{Kind: Case, Column: sink.Name, Source: source.Type, Sink: sink.Type, Why: "called " + quote(source.Name) + " in Cassandra"}
+	switch {
+	case sink.Name != wanted:
 		r.Breaks = true
-		r.Why = "called " + quote(name) + " in Cassandra: the sink finds it neither with quotes nor without; rename it to " + quote(strings.ToLower(sink.Name)) + " by hand"
+		r.Why += ", where the sink looks for " + quote(wanted) + ": rename it by hand, or change the sink's quote.identifiers"
+	case strings.Contains(sink.Name, source.Name): // to the letter
+		return
+	default:
+		r.Why += ": fits while the sink writes names without quotes (quote.identifiers=false)"
 	}
 	c.add(r)
 }

@@ -103,6 +103,17 @@ type Options struct {
 	// Ignore are names of columns that only PostgreSQL has and Cassandra need not have; * stands for any text.
 	// Debezium's own when nil.
 	Ignore []string
+	// Quoted is the sink's quote.identifiers: it writes names as Cassandra has them. Without it, which is the default,
+	// PostgreSQL folds them to lower case.
+	Quoted bool
+}
+
+// written is the name that PostgreSQL looks for when the sink writes name.
+func (o Options) written(name string) string {
+	if o.Quoted {
+		return name
+	}
+	return strings.ToLower(name)
 }
 
 // debezium are the columns that Debezium adds to a row (ExtractNewRecordState prefixes them with two underscores), and
@@ -121,7 +132,7 @@ func (o Options) Compare(source, sink Table) Drift {
 	if o.Ignore == nil {
 		o.Ignore = debezium
 	}
-	c := comparison{source: source, sink: sink, pairs: match(source.Columns, sink.Columns)}
+	c := comparison{source: source, sink: sink, pairs: match(source.Columns, sink.Columns, o.written), written: o.written}
 	for i := range source.Columns {
 		c.sourceColumn(i)
 	}

@@ -21,30 +21,17 @@ func (s style) column(name string) (string, bool) {
 
 // pairs say which columns belong together.
 type pairs struct {
-	of     map[int]int   // index in the sink → index in the source
-	with   map[int][]int // index in the source → indexes in the sink: a flattened key is there twice
-	style  style         // of most
-	quotes bool          // the sink keeps capitals: it writes names in quotes
+	of    map[int]int   // index in the sink → index in the source
+	with  map[int][]int // index in the source → indexes in the sink: a flattened key is there twice
+	style style         // of most
 }
 
-// match pairs columns of the same name first, then those that differ by case alone.
-func match(source, sink []Column) pairs {
+// match pairs columns of the name that the sink writes first, then those that differ by case alone.
+func match(source, sink []Column, written func(string) string) pairs {
 	p := pairs{of: map[int]int{}, with: map[int][]int{}}
 	used := make([]int, len(styles))
-	for _, fold := range []func(string) string{func(s string) string { return s }, strings.ToLower} {
-		names := make(map[string]int, len(source))
-		for i, c := range source {
-			_, twice := names[fold(c.Name)]
-			if _, done := p.with[i]; !done && !twice {
-				names[fold(c.Name)] = i
-			}
-		}
-		for i, c := range sink {
-			if _, done := p.of[i]; !done {
-				p.pair(i, c, names, fold, used)
-			}
-		}
-	}
+	p.pass(source, sink, written, func(s string) string { return s }, used)
+	p.pass(source, sink, strings.ToLower, strings.ToLower, used)
 	for i, n := range used {
 		if n > used[0] {
 			p.style, used[0] = styles[i], n
@@ -53,18 +40,27 @@ func match(source, sink []Column) pairs {
 	return p
 }
 
-// pair finds the column of the source for one of the sink.
-func (p *pairs) pair(i int, c Column, names map[string]int, fold func(string) string, used []int) {
-	for k, s := range styles {
-		name, ok := s.column(c.Name)
-		j, found := names[fold(name)]
-		if !ok || !found {
+// pass pairs what has no pair yet, by what each side's names become.
+func (p *pairs) pass(source, sink []Column, left, right func(string) string, used []int) {
+	names := make(map[string]int, len(source))
+	for i, c := range source {
+		_, twice := names[left(c.Name)]
+		if _, done := p.with[i]; !done && !twice {
+			names[left(c.Name)] = i
+		}
+	}
+	for i, c := range sink {
+		if _, done := p.of[i]; done {
 			continue
 		}
-		p.of[i] = j
-		p.with[j] = append(p.with[j], i)
-		p.quotes = p.quotes || name != strings.ToLower(name)
-		used[k]++
-		return
+		for k, s := range styles {
+			name, ok := s.column(c.Name)
+			if j, found := names[right(name)]; ok && found {
+				p.of[i] = j
+				p.with[j] = append(p.with[j], i)
+				used[k]++
+				break
+			}
+		}
 	}
 }

@@ -72,7 +72,7 @@ func mappedTable(t *rapid.T, source Table) Table {
 func TestNoDrift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := aSource().Draw(t, "source")
-		if d := Compare(source, mappedTable(t, source)); len(d.Rows) > 0 {
+		if d := (Options{Quoted: true}).Compare(source, mappedTable(t, source)); len(d.Rows) > 0 {
 			t.Fatalf("a table differs from what it is mapped to:\n%s", d)
 		}
 	})
@@ -108,8 +108,9 @@ func TestStatementsMend(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := aSource().Draw(t, "source")
 		sink := drifted(t, mappedTable(t, source))
-		before := Compare(source, sink)
-		after := Compare(source, apply(t, sink, before.Statements()))
+		o := Options{Quoted: rapid.Bool().Draw(t, "quoted")}
+		before := o.Compare(source, sink)
+		after := o.Compare(source, apply(t, sink, before.Statements()))
 		if left := after.Statements(); len(left) > 0 {
 			t.Fatalf("before:\n%s\nafter:\n%s\nleft: %q", before, after, left)
 		}
