@@ -8,6 +8,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // pace of reads that a rebalancing worker refuses
 	github.com/chromedp/cdproto v0.159.0 // tests: events of the browser
 	github.com/chromedp/chromedp v0.23.0 // tests: plays the demo in Chromium
+	github.com/go-analyze/charts v0.6.4 // the flow chart, as PNG for the thread and SVG for exports
 	github.com/go-resty/resty/v2 v2.17.2
 	github.com/goccy/go-yaml v1.19.2 // tests: reads the Slack manifest
 	github.com/google/go-cmp v0.7.0
@@ -68,7 +69,6 @@ require (
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
 	github.com/go-analyze/bulk v0.1.6 // indirect
-	github.com/go-analyze/charts v0.6.4 // the flow chart, as PNG for the thread and SVG for exports
 	github.com/go-jose/go-jose/v4 v4.1.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect

@@ -101,13 +101,14 @@ func healthy(ctx context.Context, w World, name string) error {
 	}
 }
 
-// answers polls the cluster until it lists its connectors.
+// answers polls the cluster until it lists its connectors. A worker that is starting answers 404 to everything for a moment,
+// as one does that is too old for a question; every worker can list its connectors.
 func answers(ctx context.Context, c Connect) error {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
 		_, err := c.Connectors(ctx)
-		if err == nil || !connect.IsTransient(err) {
+		if err == nil || !connect.IsTransient(err) && !errors.Is(err, connect.ErrUnsupported) {
 			return err
 		}
 		select {

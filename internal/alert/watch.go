@@ -32,8 +32,27 @@ type Connect interface {
 	Snapshots(ctx context.Context) (map[string]Snapshot, error)
 }
 
-// Unreachable is the alert that the watcher raises when a cluster does not answer.
-const Unreachable = "KafkaConnectUnreachable"
+// What the watcher raises beside the alert that it is told to: failures that no rule on Connect's states can see.
+const (
+	Unreachable = "KafkaConnectUnreachable" // a cluster does not answer
+	Stalled     = "KafkaConnectStalled"     // a connector is RUNNING, records wait, and none moves
+	Losing      = "KafkaConnectRecordsLost" // a connector is RUNNING and gives records up
+)
+
+// Own are those alerts.
+var Own = []string{Unreachable, Stalled, Losing}
+
+// States of a Snapshot that Connect has no word for.
+const (
+	StalledState = "STALLED"
+	LosingState  = "LOSING"
+)
+
+// silent are those states, with the alert that each raises and what it says.
+var silent = map[string]struct{ alert, says string }{
+	StalledState: {Stalled, "RUNNING, but nothing flows while records wait"},
+	LosingState:  {Losing, "RUNNING, but it gives records up"},
+}
 
 // Watcher polls Connect clusters and raises the alert that Prometheus would. It needs no Prometheus, sees STOPPED where
 // exporters see nothing, and keeps the first trace since a task was healthy: a restart while the database is down
@@ -138,6 +157,9 @@ const (
 )
 
 func (w *Watcher) judge(cluster, connector, state string) verdict {
+	if _, own := silent[state]; own {
+		return bad
+	}
 	switch {
 	case slices.Contains(w.States, state):
 		if w.Expected != nil && w.Expected(cluster, connector, state) {
@@ -197,7 +219,10 @@ func (m *memory) note(v verdict, c condition, now time.Time) {
 		c.since, c.trace = now, cut(c.trace)
 		m.known[c.key()] = &c
 	case v == bad:
-		known.state, known.fine = c.state, time.Time{}
+		known.fine = time.Time{}
+		if silent[known.state].alert == silent[c.state].alert { // an alert keeps its name while it lasts
+			known.state = c.state
+		}
 		if known.trace == "" {
 			known.trace = cut(c.trace)
 		}
@@ -265,6 +290,9 @@ func (m *memory) alert(c condition, status Status, now time.Time) Alert {
 	switch {
 	case c.connector == "":
 		labels["alertname"], summary = Unreachable, "Kafka Connect of "+m.cluster+" does not answer"
+	case silent[c.state].alert != "":
+		labels["alertname"], labels["connector"] = silent[c.state].alert, c.connector
+		summary = fmt.Sprintf("%s on %s is %s", c.connector, m.cluster, silent[c.state].says)
 	case c.task != "":
 		labels["connector"], labels["task"] = c.connector, c.task
 		summary = fmt.Sprintf("Task %s of %s on %s is %s", c.task, c.connector, m.cluster, c.state)

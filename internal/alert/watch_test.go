@@ -99,6 +99,8 @@ func TestWatcherRaises(t *testing.T) {
 		{"a stopped connector", "sink STOPPED", []string{"firing Failed sink"}},
 		{"a paused connector", "sink PAUSED PAUSED", nil},
 		{"unassigned", "sink UNASSIGNED UNASSIGNED", nil},
+		{"a stalled connector", "sink STALLED RUNNING", []string{"firing KafkaConnectStalled sink"}},
+		{"a connector that loses records", "sink LOSING RUNNING", []string{"firing KafkaConnectRecordsLost sink"}},
 		{"a failed task of a paused connector", "sink PAUSED FAILED", []string{"firing Failed sink 0"}},
 	}
 	for _, test := range tests {

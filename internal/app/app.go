@@ -184,7 +184,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL},
 		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High},
 		Journal:   &remediation.Journal{Redis: a.redis},
-		Library:   books,
+		Library:   watched{books, c.Watch.Alert},
 		Pipelines: map[string]remediation.Pipeline{},
 		Room:      room,
 		Queue:     a.engine,

@@ -34,6 +34,7 @@ type cluster struct {
 	targets   runbook.Targets
 	world     *world
 	owns      func(connector string) bool
+	silence   *silence
 }
 
 // open makes the clients of every pipeline; it does not connect.
@@ -67,6 +68,11 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.probes)) {
 		cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look(name, "a connection", w.probes[name]))
+	}
+	cl.collector.Sources = w.sources(p)
+	cl.silence = newSilence(w, a.config.Watch, a.log.Named("watcher"))
+	if cl.silence.trails != nil {
+		cl.collector.Sources = append(cl.collector.Sources, flows(cl.silence.trails))
 	}
 	if p.Postgres.URL == "" {
 		return cl, nil
@@ -167,5 +173,6 @@ func (s snapshots) Snapshots(ctx context.Context) (map[string]alert.Snapshot, er
 		}
 		out[name] = snap
 	}
+	s.silence.mark(ctx, all, out, time.Now())
 	return out, nil
 }

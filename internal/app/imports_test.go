@@ -24,7 +24,7 @@ var policy = map[string][]string{
 
 	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect"},
 	"commands":    {"remediation", "connect", "timeline", "approval", "incident"},
-	"remediation": {"diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
+	"remediation": {"chart", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
 	"runbook":     {"action", "connect"},
 	"action":      {"connect"},
@@ -33,6 +33,9 @@ var policy = map[string][]string{
 	"timeline":    {"incident", "redact"},
 
 	"alert":               {},
+	"drift":               {},
+	"history":             {},
+	"chart":               {},
 	"connect":             {},
 	"connect/connecttest": {},
 	"target/postgres":     {},
@@ -59,6 +62,7 @@ var testingOnly = map[string][]string{
 	"*":           {"lab", "connect/connecttest", "target/targettest", "slacksim", "runbooks"},
 	"e2e":         {"*"},
 	"diagnosis":   {"redact"},
+	"drift":       {"action", "target/postgres", "target/cassandra"},
 	"remediation": {"connect"},
 	"cmd/bot":     {"alert", "incident"},
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"cdcbot/internal/alert"
 	"cdcbot/internal/runbook"
 	"cdcbot/runbooks"
 )
@@ -78,4 +79,19 @@ func (l library) Answers(alert string) (*runbook.Book, bool) {
 		}
 	}
 	return nil, false
+}
+
+// watched is a library in which what the watcher sees by itself is answered by the runbook of the alert that it watches
+// for: a worker that is away, or a stall, has the same causes.
+type watched struct {
+	library
+	alert string
+}
+
+// Answers implements remediation.Library.
+func (w watched) Answers(name string) (*runbook.Book, bool) {
+	if book, ok := w.library.Answers(name); ok || !slices.Contains(alert.Own, name) {
+		return book, ok
+	}
+	return w.library.Answers(w.alert)
 }

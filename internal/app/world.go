@@ -38,6 +38,7 @@ type world struct {
 	services  map[string]action.WorkloadClient
 	pager     action.Pager
 	keeper    action.Keeper
+	operators *workloads.Connectors                            // connectors that Kubernetes keeps; nil when no service runs there
 	probes    map[string]func(context.Context) (string, error) // by the names that a diagnosis and guards use
 	closers   []func()
 }
@@ -333,7 +334,11 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 			continue
 		}
 		if cluster == nil {
-			if cluster, err = workloads.NewKubernetes(workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace}); err != nil {
+			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace}
+			if cluster, err = workloads.NewKubernetes(where); err != nil {
+				return err
+			}
+			if w.operators, err = workloads.NewConnectors(where); err != nil {
 				return err
 			}
 		}

@@ -91,12 +91,15 @@ type Labels struct {
 	Pipeline  string `key:"pipeline" default:"pipeline"`
 }
 
-// Watch is the bot's own poll of every Connect cluster. A threshold of 0 takes the runbook's own.
+// Watch is the bot's own poll of every Connect cluster. A threshold of 0 takes the runbook's own. Stalls need kafka.brokers,
+// losses need prometheus.url.
 type Watch struct {
 	Enabled   bool          `key:"enabled" default:"true"`
 	Every     time.Duration `key:"every" default:"10s" min:"1s"`
 	Threshold time.Duration `key:"threshold" default:"0s" min:"0s"`
 	Alert     string        `key:"alert" default:"KafkaConnectTaskFailure"`
+	Stall     time.Duration `key:"stall" default:"3m" min:"0s"` // records wait and none moves for so long; 0 does not look
+	Losses    bool          `key:"losses" default:"true"`       // records are skipped without a dead-letter queue
 }
 
 // Runbooks says where the Markdown is. Without a folder the runbooks that ship are used.

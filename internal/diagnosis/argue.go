@@ -15,7 +15,9 @@ const (
 	atRoot    = 1.0
 	atCause   = 0.9
 	atWrapper = 0.8
-	certain   = 0.97
+	// A cause that only outer links speak of gives way to one that a deeper link names.
+	shallow = 0.6
+	certain = 0.97
 	// A trace that overwrote an earlier one since the connector was last healthy tells less: a2 of the lab.
 	overwritten = 0.3
 	// A symptom of the runbook argues like a row of this weight.
@@ -33,6 +35,8 @@ type claim struct {
 	remarks    []string
 	echoes     []string // of causes that only repeat what a deeper one says; told when there is nothing else
 	section    string   // set when a runbook's symptom made the claim and its section is of no known class
+
+	deepest int // of the links that it was argued from
 
 	doubt float64 // Π(1-w) of the rows that argue for it
 	blame float64 // Π(1-w) of the rows that argue against it
@@ -53,10 +57,12 @@ func read(trace string, patterns []Pattern, sections []Section, usual origin) re
 	if len(c.Links) == 0 && strings.TrimSpace(trace) != "" {
 		c.Links = []Link{{Message: strings.TrimSpace(trace)}} // an error without a trace
 	}
+	whole := c
+	c = c.unfold()
 	b := bench{chain: c, origin: whence(c.Links, usual)}
 	b.rules()
 	seen := b.symptoms(patterns, sections)
-	return reading{chain: c, claims: b.verdict(), seen: seen}
+	return reading{chain: whole, claims: b.verdict(), seen: seen}
 }
 
 // bench collects what is argued about one chain.
@@ -66,22 +72,69 @@ type bench struct {
 	claims []claim
 }
 
+// rules lets every row argue once, at the link where it counts most. A general row is silent about a link that a row
+// knows well; of several general rows for one slug the strongest speaks, because they are words for the same thing.
 func (b *bench) rules() {
 	links := make([]folded, len(b.chain.Links))
+	known := make([]bool, len(links))
 	for i, l := range b.chain.Links {
 		links[i] = foldLink(l)
+		known[i] = slices.ContainsFunc(rules, func(r rule) bool {
+			return r.knows() && r.fits(links[i], b.origin.system)
+		})
 	}
 	for _, r := range rules {
-		best, at := 0.0, -1
-		for i := range links {
-			if w := r.weight * b.position(i); w > best && r.fits(links[i], b.origin.system) {
-				best, at = w, i
-			}
-		}
-		if at >= 0 {
-			b.argue(r, best, at)
+		if at, weight := b.strongest(r, links, nil); at >= 0 {
+			b.argue(r, weight, at)
 		}
 	}
+	type voice struct {
+		rule
+		weight float64
+		at     int
+	}
+	loudest := map[string]voice{}
+	var order []string
+	for _, r := range general {
+		at, weight := b.strongest(r, links, known)
+		if at < 0 {
+			continue
+		}
+		key := fmt.Sprint(r.slug, r.against)
+		if _, ok := loudest[key]; !ok {
+			order = append(order, key)
+		}
+		if weight > loudest[key].weight {
+			loudest[key] = voice{r, weight, at}
+		}
+	}
+	for _, key := range order {
+		v := loudest[key]
+		b.argue(v.rule, v.weight, v.at)
+	}
+}
+
+// wellKnown is the weight of a row that makes general ones needless.
+const wellKnown = 0.5
+
+// knows says whether a row makes general ones needless where it fits: one that knows the words does; a class without
+// its words only when nothing else is thrown by it.
+func (r rule) knows() bool {
+	return !r.against && (r.message != "" && r.weight >= wellKnown || r.weight >= 0.9) && !r.vague
+}
+
+// strongest is the link at which a row counts most, but not one of those left out; -1 when it fits none.
+func (b *bench) strongest(r rule, links []folded, out []bool) (at int, weight float64) {
+	at = -1
+	for i := range links {
+		if out != nil && out[i] {
+			continue
+		}
+		if w := r.weight * b.position(i); w > weight && r.fits(links[i], b.origin.system) {
+			at, weight = i, w
+		}
+	}
+	return at, weight
 }
 
 func (b *bench) position(i int) float64 {
@@ -102,6 +155,7 @@ func (b *bench) argue(r rule, weight float64, at int) {
 		return
 	}
 	c.doubt *= 1 - weight
+	c.deepest = max(c.deepest, at)
 	remark := clip(plain(l.Simple()+": "+head(l.Message, 1024)), 300)
 	if l.Message == "" {
 		remark = l.Simple() + " (without a message)"
@@ -174,9 +228,17 @@ func (b *bench) claim(slug Slug, section string) *claim {
 // verdict turns what was argued to confidences.
 func (b *bench) verdict() []claim {
 	var list []claim
-	sum := 0.0
+	sum, deepest := 0.0, 0
+	for _, c := range b.claims {
+		if (1-c.doubt)*c.blame >= wellKnown {
+			deepest = max(deepest, c.deepest)
+		}
+	}
 	for _, c := range b.claims {
 		c.confidence = min(certain, (1-c.doubt)*c.blame)
+		if c.deepest < deepest {
+			c.confidence *= shallow
+		}
 		if len(c.remarks) == 0 {
 			c.remarks = c.echoes
 		}

@@ -29,7 +29,8 @@ func Diagnose(e Evidence) Diagnosis {
 	x.probes()
 	x.facts()
 	x.rank()
-	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects), Flows: e.Flows, Unread: e.Unread}
+	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects), Flows: e.Flows, Unread: e.Unread,
+		Clocks: clocks(e.Bounds, e.Leases, e.At), Healers: x.healing()}
 	d.Trace, d.Excerpt = x.trace(d.Top())
 	d.Headline = x.headline(d.Top())
 	return d
@@ -91,7 +92,8 @@ type failedPart struct{ source, trace string }
 
 func failedParts(s Subject) []failedPart {
 	var parts []failedPart
-	if s.Status.State == connect.Failed {
+	traced := slices.ContainsFunc(s.Status.Tasks, func(t connect.Task) bool { return t.Trace != "" })
+	if s.Status.State == connect.Failed && (s.Status.Trace != "" || !traced) {
 		parts = append(parts, failedPart{"trace of " + s.Connector, s.Status.Trace})
 	}
 	for _, t := range s.Status.Tasks {

@@ -33,9 +33,10 @@ type Subject struct {
 	Status    connect.Status    // zero when it could not be read; then StatusErr tells why
 	Config    map[string]string // secrets masked
 	StatusErr string
-	Suspect   bool   // the alert names it, or it is unhealthy
-	Log       string // the end of its worker's log; "" when nobody read it
-	First     string // first trace since healthy when a later one has overwritten it; "" otherwise
+	Suspect   bool      // the alert names it, or it is unhealthy
+	Log       string    // the end of its worker's log; "" when nobody read it
+	Since     time.Time // when it was first seen failing; zero when nobody knows
+	First     string    // first trace since healthy when a later one has overwritten it; "" otherwise
 }
 
 // Probe is one look at one system.
@@ -115,8 +116,11 @@ type Diagnosis struct {
 	Probes   []Probe   `json:"probes"`
 	Excerpt  string    `json:"excerpt,omitempty"` // the few trace lines that matter
 	Trace    string    `json:"trace,omitempty"`   // whole trace of the first failed task
+	Clocks   []Clock   `json:"clocks,omitempty"`  // when waiting costs data, the earliest first
+	Healers  []Healer  `json:"healers,omitempty"` // what may heal it without us
 	Flows    []Flow    `json:"flows,omitempty"`   // how fast data moved, for the chart
 	Unread   []Remark  `json:"unread,omitempty"`  // what could not be looked up
+	News     []string  `json:"news,omitempty"`    // what is different from the diagnosis before
 	// Healthy connectors and the failed ones, for the card's table.
 	Subjects []Line `json:"subjects"`
 }
@@ -132,6 +136,9 @@ type Line struct {
 
 // Well reports whether nothing has failed and nothing stands still.
 func (d Diagnosis) Well() bool { return d.Top().Slug == None && !d.Top().Halted }
+
+// Clock says in a sentence until when nothing is lost by waiting.
+func (d Diagnosis) Clock() string { return sayFirst(d.Clocks, d.At) }
 
 // Restart says whether a plain restart would help: nil when nobody can say, or nothing has failed.
 func (c Cause) Restart() *bool {

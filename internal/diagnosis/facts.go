@@ -17,7 +17,9 @@ type Facts struct {
 	Changes []Change
 	Leases  []Lease
 	Drifts  []Drift
-	Unread  []Remark // what could not be looked up, and why
+	Bounds
+	Resources []Resource // connectors that an operator of Kubernetes keeps
+	Unread    []Remark   // what could not be looked up, and why
 }
 
 // Flow is how fast data moved through a connector.
@@ -104,7 +106,9 @@ func (c *Collector) ask(ctx context.Context, source Source, cluster string, subj
 func (f Facts) with(g Facts) Facts {
 	return Facts{
 		Flows: slices.Concat(f.Flows, g.Flows), Losses: slices.Concat(f.Losses, g.Losses), Changes: slices.Concat(f.Changes, g.Changes),
-		Leases: slices.Concat(f.Leases, g.Leases), Drifts: slices.Concat(f.Drifts, g.Drifts), Unread: slices.Concat(f.Unread, g.Unread),
+		Leases: slices.Concat(f.Leases, g.Leases), Drifts: slices.Concat(f.Drifts, g.Drifts),
+		Bounds:    Bounds{Kept: slices.Concat(f.Kept, g.Kept), Slots: slices.Concat(f.Slots, g.Slots), Spaces: slices.Concat(f.Spaces, g.Spaces)},
+		Resources: slices.Concat(f.Resources, g.Resources), Unread: slices.Concat(f.Unread, g.Unread),
 	}
 }
 
@@ -141,6 +145,17 @@ func (x *examination) facts() {
 		x.lease(l)
 	}
 	x.changed()
+}
+
+// healing finds what may heal a failed connector without us.
+func (x *examination) healing() []Healer {
+	var list []Healer
+	for _, s := range x.Subjects {
+		if s.Suspect && s.StatusErr == "" {
+			list = append(list, healers(s, x.Resources, s.Since, x.At)...)
+		}
+	}
+	return list
 }
 
 // Still is since when nothing has moved: the end of the last minute in which something did. It is zero when it moves, or

@@ -12,6 +12,8 @@ type rule struct {
 	slug    Slug
 	weight  float64 // 0 to 1: how often the slug is right when the row fits and nothing else is known
 	against bool
+	vague   bool // its words wrap other words that tell more
+	general bool // it does not know the program that speaks
 	retry   retry
 	said    string // the failure in a few words; {system} is replaced, {message} is the link's message
 }
@@ -30,7 +32,7 @@ const (
 var rules = []rule{
 	// PostgreSQL (server errors by condition, JDBC driver texts).
 	{message: "connection to * refused", class: "psqlexception", slug: DatabaseConnection, weight: .95, said: "PostgreSQL refused the connection"},
-	{message: "the connection attempt failed", class: "psqlexception", slug: DatabaseConnection, weight: .9, said: "no connection to PostgreSQL"},
+	{message: "the connection attempt failed", class: "psqlexception", vague: true, slug: DatabaseConnection, weight: .9, said: "no connection to PostgreSQL"},
 	{message: "an i/o error occurred while sending to the backend", slug: DatabaseConnection, weight: .9, said: "the connection to PostgreSQL broke"},
 	{message: "this connection has been closed", slug: DatabaseConnection, weight: .85, said: "the connection to PostgreSQL was closed"},
 	{message: "terminating connection due to", slug: DatabaseConnection, weight: .9, said: "PostgreSQL ended the connection"},
@@ -132,10 +134,10 @@ var rules = []rule{
 	{class: "io.apicurio.registry.rest.client.exception.restclientexception", slug: SchemaRegistry, weight: .85, said: "the schema registry does not answer"},
 	{class: "io.apicurio.rest.client.*exception", slug: SchemaRegistry, weight: .85, said: "the schema registry does not answer"},
 	{class: "io.confluent.kafka.schemaregistry.client.rest.exceptions.restclientexception", slug: SchemaRegistry, weight: .85, said: "the schema registry refused: {message}"},
-	{message: "error retrieving avro * schema", slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
-	{message: "error retrieving json schema", slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
-	{message: "error retrieving protobuf schema", slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
-	{message: "error registering * schema", slug: SchemaRegistry, weight: .8, said: "the schema could not be registered"},
+	{message: "error retrieving avro * schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
+	{message: "error retrieving json schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
+	{message: "error retrieving protobuf schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
+	{message: "error registering * schema", vague: true, slug: SchemaRegistry, weight: .8, said: "the schema could not be registered"},
 	{message: "failed to retrieve schema for id", slug: SchemaRegistry, weight: .9, said: "no schema from the registry"},
 	{message: "schema registry * not available", slug: SchemaRegistry, weight: .93, said: "the schema registry is not available"},
 	{message: "schema registry not available", slug: SchemaRegistry, weight: .93, said: "the schema registry is not available"},
@@ -144,14 +146,14 @@ var rules = []rule{
 	{message: "unauthorized; error code: 401", slug: Authentication, weight: .95, said: "the schema registry refused the login"},
 	{message: "unauthorized; error code: 401", slug: SchemaRegistry, weight: .8, against: true},
 	{class: "java.net.*exception", system: registry, slug: SchemaRegistry, weight: .9, said: "the schema registry cannot be reached"},
-	{class: "javax.net.ssl.*exception", system: registry, slug: SchemaRegistry, weight: .6, retry: futile, said: "no TLS with the schema registry"},
+	{class: "javax.net.ssl.*exception", system: registry, slug: SchemaRegistry, weight: .9, retry: futile, said: "no TLS with the schema registry"},
 
 	// The record itself: conversion, deserialization, transformation.
-	{message: "tolerance exceeded in error handler", slug: ToleranceExceeded, weight: .7, said: "a record could not be processed, and errors.tolerance is none"},
+	{message: "tolerance exceeded in error handler", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record could not be processed, and errors.tolerance is none"},
 	{message: "unknown magic byte", slug: ToleranceExceeded, weight: .93, said: "a record is not in the registry's format (unknown magic byte)"},
-	{message: "error deserializing", slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
-	{message: "failed to deserialize data", slug: ToleranceExceeded, weight: .55, said: "a record cannot be deserialized"},
-	{message: "converting byte[] to kafka connect data failed due to serialization error", slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
+	{message: "error deserializing", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
+	{message: "failed to deserialize data", vague: true, slug: ToleranceExceeded, weight: .55, said: "a record cannot be deserialized"},
+	{message: "converting byte[] to kafka connect data failed due to serialization error", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
 	{message: "jsonconverter with schemas.enable requires", slug: ToleranceExceeded, weight: .85, said: "records have no schema envelope, and schemas.enable is on"},
 	{class: "com.fasterxml.jackson.*exception", slug: ToleranceExceeded, weight: .85, said: "a record is no valid JSON"},
 	{class: "org.apache.avro.*exception", slug: ToleranceExceeded, weight: .7, said: "a record does not fit its Avro schema"},
@@ -217,12 +219,14 @@ var rules = []rule{
 	{message: "too many open files", slug: WorkerFailure, weight: .85, retry: helps, said: "the worker is out of file handles"},
 	{class: "commitfailedexception", slug: WorkerFailure, weight: .7, retry: helps, said: "the task was too slow between polls and lost its partitions"},
 	{message: "rebalance is expected", slug: WorkerFailure, weight: .6, retry: helps, said: "the workers are rebalancing"},
+	{class: "connectrestexception", message: "connection refused", slug: WorkerFailure, weight: .9, retry: helps, said: "a worker of the cluster is gone"},
+	{class: "connectrestexception", message: "connection refused", slug: DatabaseConnection, weight: .9, against: true},
 	{message: "io error trying to forward rest request", slug: WorkerFailure, weight: .85, retry: helps, said: "a worker of the cluster is gone"},
 
 	// Configuration.
 	{class: "configexception", slug: ConfigError, weight: .85, said: "the configuration is invalid: {message}"},
-	{message: "connector configuration is invalid", slug: ConfigError, weight: .93, said: "the configuration is invalid"},
-	{message: "error configuring an instance of", slug: ConfigError, weight: .88, said: "the configuration is invalid"},
+	{message: "connector configuration is invalid", slug: ConfigError, weight: .65, vague: true, said: "the configuration is invalid"},
+	{message: "error configuring an instance of", vague: true, slug: ConfigError, weight: .88, said: "the configuration is invalid"},
 	{message: "invalid value * for configuration", slug: ConfigError, weight: .9, said: "the configuration is invalid: {message}"},
 	{message: "contains no connector type", slug: ConfigError, weight: .9, said: "the configuration has no connector.class"},
 	{message: "missing required configuration", slug: ConfigError, weight: .93, said: "the configuration is incomplete: {message}"},

@@ -24,7 +24,7 @@ import (
 // the order is in the table, and the exported record proves itself.
 func TestIncidentOnTheLab(t *testing.T) {
 	services := lab.Alone(t, lab.Connect, lab.Kafka, lab.Postgres, lab.Prometheus, lab.Alertmanager, lab.Registry)
-	w := onLab(t, services)
+	w := onLab(t, services, "")
 	order := fmt.Sprintf("e2e-%d", time.Now().UnixNano())
 
 	began := time.Now()
@@ -66,8 +66,9 @@ func TestIncidentOnTheLab(t *testing.T) {
 	proveTimeline(t, w)
 }
 
-// onLab runs the app as cmd/bot would, with the lab's services and a simulated workspace.
-func onLab(t *testing.T, services lab.Services) *world {
+// onLab runs the app as cmd/bot would, with the lab's services and a simulated workspace; file is a
+// configuration file or "", more are settings as the environment gives them.
+func onLab(t *testing.T, services lab.Services, file string, more ...string) *world {
 	t.Helper()
 	hook, err := url.Parse(services.BotURL)
 	if err != nil {
@@ -86,7 +87,10 @@ func onLab(t *testing.T, services lab.Services) *world {
 	} {
 		environ = append(environ, config.EnvPrefix+k+"="+v)
 	}
-	cfg, err := config.Load("", environ)
+	for _, pair := range more {
+		environ = append(environ, config.EnvPrefix+pair)
+	}
+	cfg, err := config.Load(file, environ)
 	if err != nil {
 		t.Fatal(err)
 	}

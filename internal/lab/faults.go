@@ -50,6 +50,21 @@ func (s Services) Kill9(tb testing.TB, part Part) {
 	script(tb, "down.sh", "-9", string(part))
 }
 
+// Pause makes a part hang: its connections stay open and nothing answers. It needs Alone. Unpause, which a cleanup may call
+// once more, lets it go on.
+func (s Services) Pause(tb testing.TB, part Part) {
+	tb.Helper()
+	s.mustBeAlone(tb)
+	script(tb, "pause.sh", string(part))
+}
+
+// Unpause ends Pause.
+func (s Services) Unpause(tb testing.TB, part Part) {
+	tb.Helper()
+	s.mustBeAlone(tb)
+	script(tb, "pause.sh", "--resume", string(part))
+}
+
 // Start starts a part and returns when it answers. It needs Alone.
 func (s Services) Start(tb testing.TB, part Part) {
 	tb.Helper()

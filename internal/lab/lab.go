@@ -141,16 +141,18 @@ func (s Services) Row(ctx context.Context, id string) (bool, error) {
 	return found, nil
 }
 
-// SQL runs statements as the superuser of the database: the way to revoke a privilege or drop a column.
+// SQL runs statements as the superuser of the database, also in a cleanup: the way to revoke a privilege or drop a column.
 func (s Services) SQL(tb testing.TB, statements ...string) {
 	tb.Helper()
-	conn, err := pgx.Connect(tb.Context(), s.PostgresRoot)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.PostgresRoot)
 	if err != nil {
 		tb.Fatalf("connecting as the superuser: %v", err)
 	}
-	defer func() { _ = conn.Close(context.Background()) }()
+	defer func() { _ = conn.Close(ctx) }()
 	for _, statement := range statements {
-		if _, err := conn.Exec(tb.Context(), statement); err != nil {
+		if _, err := conn.Exec(ctx, statement); err != nil {
 			tb.Fatalf("%s: %v", statement, err)
 		}
 	}

@@ -4,11 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
+	"cdcbot/internal/chart"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
@@ -42,6 +47,9 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	d := diagnosis.Diagnose(f.evidence(ctx, inc))
+	if before != nil {
+		d.News = d.Compare(*before)
+	}
 	if before == nil || !d.Well() { // the last diagnosis that found a fault is what the resolved card names
 		if err := f.Journal.SaveDiagnosis(ctx, id, d); err != nil {
 			return err
@@ -57,6 +65,9 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	if err := f.attachTrace(ctx, id, d); err != nil || quiet {
+		return err
+	}
+	if err := f.attachFlow(ctx, inc, d, "seen:"+string(d.Top().Slug)); err != nil {
 		return err
 	}
 	return f.lookAround(ctx, inc, d)
@@ -96,10 +107,10 @@ func known(book *runbook.Book) ([]diagnosis.Pattern, []diagnosis.Section) {
 }
 
 func told(before *diagnosis.Diagnosis, now diagnosis.Diagnosis) string {
-	if before == nil || before.Top().Slug == now.Top().Slug {
+	if before == nil || len(now.News) == 0 {
 		return now.Headline
 	}
-	return fmt.Sprintf("%s (before: %s)", now.Headline, before.Top().Title)
+	return now.Headline + " (" + strings.Join(now.News, "; ") + ")"
 }
 
 func summary(d diagnosis.Diagnosis) map[string]any {
@@ -108,7 +119,13 @@ func summary(d diagnosis.Diagnosis) map[string]any {
 		causes = append(causes, map[string]any{"cause": c.Slug, "title": c.Title, "confidence": c.Confidence,
 			"retriable": c.Retriable, "why": c.Why, "connectors": c.Connectors, "for": c.For, "against": c.Against})
 	}
-	return map[string]any{"causes": causes, "probes": d.Probes, "connectors": d.Subjects, "excerpt": d.Excerpt}
+	facts := map[string]any{"causes": causes, "probes": d.Probes, "connectors": d.Subjects, "excerpt": d.Excerpt}
+	for name, list := range map[string]any{"clocks": d.Clocks, "healers": d.Healers, "unread": d.Unread, "news": d.News} {
+		if reflect.ValueOf(list).Len() > 0 {
+			facts[name] = list
+		}
+	}
+	return facts
 }
 
 // attachTrace puts the whole trace into the thread, once per distinct trace. A file that cannot be posted is no reason
@@ -124,6 +141,65 @@ func (f *Flow) attachTrace(ctx context.Context, id string, d diagnosis.Diagnosis
 	}
 	f.attach(ctx, id, File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
 	return nil
+}
+
+// flowMinutes is how far back the chart of the flow reaches: an hour shows what is usual.
+const flowMinutes = 60
+
+// attachFlow puts the chart of the flow into the thread, once for each occasion.
+func (f *Flow) attachFlow(ctx context.Context, inc incident.Incident, d diagnosis.Diagnosis, occasion string) error {
+	picture := flowChart(inc, d)
+	body, err := picture.PNG(false)
+	if errors.Is(err, chart.ErrEmpty) {
+		return nil
+	}
+	if err != nil {
+		f.Log.Warn("flow not drawn", zap.String("incident", inc.ID), zap.Error(err))
+		return nil
+	}
+	first, err := f.Journal.Once(ctx, inc.ID, "flow:"+occasion)
+	if err != nil || !first {
+		return err
+	}
+	f.attach(ctx, inc.ID, File{Name: inc.ID + "-flow.png", Title: "Records per minute, until " + d.At.UTC().Format("15:04 UTC"), Type: "image/png", Body: body, Alt: picture.Alt()})
+	return nil
+}
+
+// flowChart is the flow of the failing connectors, or of all when none fails, with the moment of failure marked.
+func flowChart(inc incident.Incident, d diagnosis.Diagnosis) chart.Flow {
+	picture := chart.Flow{Title: "Records per minute"}
+	affected := everAffected(inc)
+	for _, fl := range d.Flows {
+		if len(affected) > 0 && !slices.Contains(affected, fl.Connector) {
+			continue
+		}
+		s := chart.Series{Name: fl.Connector}
+		for _, p := range fl.Points {
+			if d.At.Sub(p.At) <= flowMinutes*time.Minute {
+				s.Points = append(s.Points, chart.Point{At: p.At, Value: p.PerMinute, Known: p.Known})
+			}
+		}
+		picture.Series = append(picture.Series, s)
+	}
+	if len(picture.Series) == 1 {
+		picture.Title += ": " + picture.Series[0].Name
+	}
+	picture.Marks = append(picture.Marks, chart.Mark{At: inc.StartedAt, Text: inc.StartedAt.UTC().Format("15:04") + " failed", Kind: chart.Failed})
+	if !inc.MitigatedAt.IsZero() {
+		picture.Marks = append(picture.Marks, chart.Mark{At: inc.MitigatedAt, Text: inc.MitigatedAt.UTC().Format("15:04") + " recovered", Kind: chart.Fixed})
+	}
+	return picture
+}
+
+// everAffected are the connectors that the incident has been about.
+func everAffected(inc incident.Incident) []string {
+	var names []string
+	for _, a := range inc.Affected {
+		if a.Connector != "" && !slices.Contains(names, a.Connector) {
+			names = append(names, a.Connector)
+		}
+	}
+	return names
 }
 
 // attach adds a file to the thread. One that cannot be posted is in the timeline all the same.

@@ -200,6 +200,11 @@ func (x *execution) passed(ctx context.Context, l look) error {
 	if err := x.move(ctx, x.inc.ID, incident.Monitoring, timeline.Bot, "verified"); err != nil {
 		return err
 	}
+	recovered := x.inc
+	recovered.MitigatedAt = x.Now()
+	if err := x.attachFlow(ctx, recovered, l.d, "fixed:"+x.run.ID); err != nil {
+		return err
+	}
 	if err := x.end(ctx, Fixed, "fixed", nil); err != nil { // last: a run that has ended is not walked again
 		return err
 	}

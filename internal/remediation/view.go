@@ -127,4 +127,5 @@ type File struct {
 	Type    string // MIME type
 	Body    []byte
 	Comment string // shown with it
+	Alt     string // of a picture, for those who do not see it
 }

@@ -66,7 +66,12 @@ func diagnosedView() remediation.View {
 				{Text: "java.net.ConnectException: Connection refused", Source: "trace of task 0", At: noon},
 				{Text: "SELECT 1 answered in 3 ms", Source: "postgres", At: noon.Add(time.Minute)},
 				{Text: "Symptom of the runbook seen", Source: "cause-1-database-connection-failure", At: noon},
-				{Text: "not shown", Source: "nowhere", At: noon}}}},
+				{Text: "the retention of orders was changed", Source: "configuration", At: noon}, {Text: "not shown", Source: "nowhere", At: noon}},
+			Mend: []string{`ALTER TABLE "cdc_orders" ADD COLUMN "coupon" text`}},
+			{Slug: diagnosis.Authentication, Title: "Authentication or authorization failure", Confidence: 0.35}},
+		Clocks:   []diagnosis.Clock{{What: "Kafka deletes the oldest record that postgres-sink-connector has not read", How: "orders/0 at 1234, kept 7 days", Until: noon.Add(220 * time.Minute)}},
+		Healers:  []diagnosis.Healer{{Connector: "postgres-sink-connector", Name: "Strimzi", Text: "it restarts it again within 2 min"}},
+		News:     []string{"postgres answers again"},
 		Subjects: []diagnosis.Line{{Connector: "cassandra-source-connector", State: "RUNNING", Tasks: 1}, {Connector: "postgres-sink-connector", State: "RUNNING", Tasks: 3, Failed: []int{0, 2}, Worker: "10.0.0.7:8083"}},
 	}
 	v.Fixes = []remediation.Fix{

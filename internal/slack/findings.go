@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"strings"
 
 	slackapi "github.com/slack-go/slack"
 
@@ -10,7 +11,8 @@ import (
 )
 
 const (
-	mostEvidence = 3
+	mostEvidence = 4
+	mostOthers   = 2
 	mostSubjects = 8
 )
 
@@ -24,9 +26,19 @@ func diagnosisParts(d diagnosis.Diagnosis) []part {
 	if top.Why != "" {
 		cause = append(cause, []piece{words(cut(line(top.Why), 400))})
 	}
+	cause = append(cause, urgency(d)...)
+	if others := others(d); others != "" {
+		cause = append(cause, []piece{italic("Also possible: "), words(others)})
+	}
 	parts := []part{must(lines(cause...))}
+	if len(d.News) > 0 {
+		parts = append(parts, must(paragraph(bold("Since I looked before: "), words(cut(line(strings.Join(d.News, "; ")), 600)))))
+	}
 	if evidence := remarks(top); len(evidence) > 0 {
 		parts = append(parts, must(titled("What I saw", slackapi.RTEListBullet, evidence...)))
+	}
+	if len(top.Mend) > 0 {
+		parts = append(parts, must(paragraph(bold("What would bring the table up to date"), words(" (run it, or let it be a step of the runbook):"))), must(verbatim(strings.Join(top.Mend, ";\n")+";", biggestExcerpt)))
 	}
 	if d.Excerpt != "" {
 		parts = append(parts, spare(verbatim(d.Excerpt, biggestExcerpt)))
@@ -35,6 +47,34 @@ func diagnosisParts(d diagnosis.Diagnosis) []part {
 		parts = append(parts, spare(lines(table...)))
 	}
 	return parts
+}
+
+// urgency says until when nothing is lost by waiting, and what may heal it without anybody.
+func urgency(d diagnosis.Diagnosis) [][]piece {
+	var rows [][]piece
+	if len(d.Clocks) > 0 && d.Clocks[0].Known() {
+		rows = append(rows, []piece{words("⏳ "), bold("Data: "), words(cut(line(d.Clock()), 400))})
+	}
+	for _, h := range d.Healers {
+		sign := "🔁 "
+		if h.Exhausted {
+			sign = "🔁 (exhausted) "
+		}
+		rows = append(rows, []piece{words(sign), bold(cut(line(h.Name), 40) + ": "), words(cut(line(h.Say()), 400))})
+	}
+	return rows[:min(len(rows), mostEvidence)]
+}
+
+// others are the next best causes, in a few words.
+func others(d diagnosis.Diagnosis) string {
+	if len(d.Causes) == 0 {
+		return ""
+	}
+	var names []string
+	for _, c := range d.Causes[1:min(len(d.Causes), mostOthers+1)] {
+		names = append(names, fmt.Sprintf("%s (%.0f %%)", cut(line(c.Title), 80), 100*c.Confidence))
+	}
+	return strings.Join(names, ", ")
 }
 
 // healthyParts: when nothing fails any more there is no cause to rank, only how things stand.

@@ -184,7 +184,7 @@ func (b *Bot) upload(ctx context.Context, channel, thread string, f remediation.
 	}
 	_, err := b.api.UploadFileContext(ctx, slackapi.UploadFileParameters{
 		Reader: bytes.NewReader(f.Body), FileSize: len(f.Body), Filename: f.Name, Title: cut(line(f.Title), 200),
-		InitialComment: escape(cut(line(redact.Text(f.Comment)), 1000)), Channel: channel, ThreadTimestamp: thread,
+		InitialComment: escape(cut(line(redact.Text(f.Comment)), 1000)), Channel: channel, ThreadTimestamp: thread, AltTxt: cut(line(f.Alt), 1000),
 	})
 	if err != nil {
 		return fmt.Errorf("uploading %s: %w", f.Name, err)

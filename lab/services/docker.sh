@@ -28,7 +28,7 @@ docker_image() {
   chmod 1777 "$dir/tmp"
   (cd "$LAB/.." && CGO_ENABLED=0 "${GO:-go}" build -trimpath -o "$dir/service" ./lab/docker/service) || return 1
   tar -C "$dir" -c service tmp | docker_cli import -c 'ENTRYPOINT ["/service"]' \
-    -c 'HEALTHCHECK --interval=1s --timeout=2s --retries=2 CMD ["/service","check"]' - cdcbot/service:2 >/dev/null
+    -c 'HEALTHCHECK --interval=1s --timeout=2s --retries=2 CMD ["/service","check"]' - cdcbot/service:3 >/dev/null
 }
 
 start_docker() {
@@ -38,13 +38,13 @@ start_docker() {
     --exec-root "$DOCKER_HOME/exec" --pidfile "$RUN/docker.engine.pid" --iptables=false --ip6tables=false --bridge=none \
     --ip-forward=false --ip-masq=false --userland-proxy=false --storage-driver=vfs --cgroup-parent cdcbot-lab
   ready docker 60 docker_cli version || return 1
-  docker_cli image inspect cdcbot/service:2 >/dev/null 2>&1 || docker_image || { fail docker "could not import its image"; return 1; }
+  docker_cli image inspect cdcbot/service:3 >/dev/null 2>&1 || docker_image || { fail docker "could not import its image"; return 1; }
   local s c
   for s in "${DOCKER_SERVICES[@]}"; do
     c=$(docker_container "$s")
     docker_cli inspect "$c" >/dev/null 2>&1 || docker_cli create --name "$c" --network host --restart no \
       --label com.docker.compose.project=cdc --label "com.docker.compose.service=$s" --label com.docker.compose.container-number=1 \
-      cdcbot/service:2 "$s" >/dev/null ||
+      cdcbot/service:3 "$s" >/dev/null ||
       { fail docker "could not make the container $c"; return 1; }
     docker_cli start "$c" >/dev/null || { fail docker "could not start the container $c"; return 1; }
   done

@@ -134,7 +134,7 @@ func scaled(c *Container, replicas int) func(context.Context) error {
 // own makes a container for a test, beside those of the lab, and removes it with all that scaling has made of it.
 func own(t *testing.T, d *Docker, name string, change func(*container.Config, *container.HostConfig)) string {
 	t.Helper()
-	config := &container.Config{Image: "cdcbot/service:2", Cmd: []string{name}, Labels: map[string]string{composeService: name + "-service", composeNumber: "1"}}
+	config := &container.Config{Image: "cdcbot/service:3", Cmd: []string{name}, Labels: map[string]string{composeService: name + "-service", composeNumber: "1"}}
 	host := &container.HostConfig{NetworkMode: "host"}
 	if change != nil {
 		change(config, host)

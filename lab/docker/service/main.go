@@ -57,8 +57,8 @@ func serve(name string) {
 		if body, err := os.ReadFile(state); err == nil && string(body) == "dead" {
 			fail(fmt.Errorf("%s was told to die", name))
 		}
-		if n%50 == 0 {
-			fmt.Printf("INFO %s is here, %d\n", name, n/50)
+		if n%1500 == 0 { // every five minutes
+			fmt.Printf("INFO %s is here, %d\n", name, n/1500)
 		}
 	}
 }
