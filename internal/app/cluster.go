@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"cdcbot/internal/alert"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/diagnosis"
+	"cdcbot/internal/history"
 	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/runbook"
@@ -35,6 +38,7 @@ type cluster struct {
 	world     *world
 	owns      func(connector string) bool
 	silence   *silence
+	history   *history.Store
 }
 
 // open makes the clients of every pipeline; it does not connect.
@@ -70,6 +74,8 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 		cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look(name, "a connection", w.probes[name]))
 	}
 	cl.collector.Sources = w.sources(p)
+	cl.history = &history.Store{Redis: a.redis, Now: time.Now, Mask: func(c map[string]string) map[string]string { return mask.Config(c, nil) }}
+	cl.collector.Sources = append(cl.collector.Sources, changes(cl.history, name))
 	cl.silence = newSilence(w, a.config.Watch, a.log.Named("watcher"))
 	if cl.silence.trails != nil {
 		cl.collector.Sources = append(cl.collector.Sources, flows(cl.silence.trails))
@@ -174,5 +180,11 @@ func (s snapshots) Snapshots(ctx context.Context) (map[string]alert.Snapshot, er
 		out[name] = snap
 	}
 	s.silence.mark(ctx, all, out, time.Now())
+	for name := range out {
+		if err := s.history.Saw(ctx, s.name, name, all[name].Config); err != nil {
+			s.silence.log.Debug("configuration not kept", zap.Error(err))
+			break
+		}
+	}
 	return out, nil
 }

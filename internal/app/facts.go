@@ -17,6 +17,7 @@ import (
 	"cdcbot/internal/config"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/drift"
+	"cdcbot/internal/history"
 	"cdcbot/internal/target/cassandra"
 	"cdcbot/internal/target/kafka"
 	"cdcbot/internal/target/postgres"
@@ -271,4 +272,27 @@ func (w *world) sources(p config.Pipeline) []diagnosis.Source {
 		list = append(list, resources(w.operators))
 	}
 	return list
+}
+
+// changesFor is how far back changes of a configuration are looked for.
+const changesFor = 24 * time.Hour
+
+// changes tells what changed in the configurations of suspects.
+func changes(s *history.Store, pipeline string) source {
+	return source{"history", func(ctx context.Context, subjects []diagnosis.Subject) (diagnosis.Facts, error) {
+		var facts diagnosis.Facts
+		for _, subject := range subjects {
+			if !subject.Suspect {
+				continue
+			}
+			list, err := s.Changes(ctx, pipeline, subject.Connector, time.Now().Add(-changesFor))
+			if err != nil {
+				return facts, err
+			}
+			for _, c := range list {
+				facts.Changes = append(facts.Changes, diagnosis.Change{Connector: subject.Connector, At: c.At, Key: c.Key, Was: c.Was, Now: c.Now})
+			}
+		}
+		return facts, nil
+	}}
 }

@@ -104,12 +104,17 @@ func failedParts(s Subject) []failedPart {
 	return parts
 }
 
+// shows says whether a failed part still has this trace. Another part with another trace fails for a reason of its own.
+func (s Subject) shows(trace string) bool {
+	return slices.ContainsFunc(failedParts(s), func(p failedPart) bool { return p.trace == trace })
+}
+
 // part files what the traces of one failed part say, and returns how sure the best of it is. The first trace since it was
 // healthy tells more than the last.
 func (x *examination) part(s Subject, p failedPart) float64 {
 	x.failed++
 	share, best := 1.0, 0.0
-	if s.First != "" && s.First != p.trace {
+	if s.First != "" && !s.shows(s.First) {
 		first := x.read(s.First, s)
 		if x.file(s, "first "+p.source, s.First, first.claims, 1) {
 			best = first.claims[0].confidence

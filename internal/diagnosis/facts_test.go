@@ -115,3 +115,19 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+// Two tasks that fail for two reasons give both causes; a trace that a restart has overwritten still counts most.
+func TestTwoReasons(t *testing.T) {
+	const heap, column = "java.lang.OutOfMemoryError: Java heap space", "org.postgresql.util.PSQLException: ERROR: column \"age\" of relation \"users\" does not exist"
+	both := with("a", connect.Running, task(0, connect.Failed, "w1", heap), task(1, connect.Failed, "w1", column))
+	both.First = heap
+	d := Diagnose(Evidence{At: noon, Subjects: []Subject{both}})
+	if len(d.Causes) < 2 || d.Causes[0].Confidence < 0.9 || d.Causes[1].Confidence < 0.9 {
+		t.Errorf("two reasons: got %+v", d.Causes)
+	}
+	later := with("a", connect.Running, task(0, connect.Failed, "w1", "org.hibernate.HibernateException: Unable to determine Dialect without JDBC metadata"))
+	later.First = column
+	if d := Diagnose(Evidence{At: noon, Subjects: []Subject{later}}); d.Top().Slug != TableSchemaMismatch || d.Top().Confidence < 0.9 {
+		t.Errorf("an overwritten trace: got %+v", d.Top())
+	}
+}

@@ -79,10 +79,41 @@ func (f *Flow) evidence(ctx context.Context, inc incident.Incident) diagnosis.Ev
 	if p, ok := f.Pipelines[inc.Pipeline]; ok {
 		e = p.Collect(ctx, inc.Connectors())
 	}
+	f.remember(ctx, inc, e.Subjects)
 	if book, ok := f.book(inc); ok {
 		e.Patterns, e.Sections = known(book)
 	}
 	return e
+}
+
+// remember puts what was seen earlier in this outage to the subjects: the first trace of each, and since when it fails.
+func (f *Flow) remember(ctx context.Context, inc incident.Incident, subjects []diagnosis.Subject) {
+	for i, s := range subjects {
+		if !s.Suspect {
+			continue
+		}
+		first, err := f.Journal.First(ctx, inc.ID, s.Connector, shown(s))
+		if err != nil {
+			f.Log.Warn("first trace not known", zap.String("incident", inc.ID), zap.String("connector", s.Connector), zap.Error(err))
+		}
+		if s.First == "" {
+			subjects[i].First = first
+		}
+		subjects[i].Since = inc.StartedAt
+	}
+}
+
+// shown is the trace that Connect shows of a connector: its own, or that of the first task that has one.
+func shown(s diagnosis.Subject) string {
+	if s.Status.Trace != "" {
+		return s.Status.Trace
+	}
+	for _, t := range s.Status.Tasks {
+		if t.Trace != "" {
+			return t.Trace
+		}
+	}
+	return ""
 }
 
 func (f *Flow) book(inc incident.Incident) (*runbook.Book, bool) {
@@ -222,6 +253,9 @@ func (f *Flow) mitigated(ctx context.Context, id string) error {
 	since := inc.MitigatedAt
 	if since.IsZero() {
 		since = f.Now()
+	}
+	if err := f.Journal.ForgetFirst(ctx, id); err != nil {
+		return err
 	}
 	if err := f.touch(ctx, id); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -189,6 +190,35 @@ func (j *Journal) Signalled(ctx context.Context, incident, run, what string) (st
 		return "", nil
 	}
 	return who, j.away("reading signals of "+run, err)
+}
+
+// firstFor is how long the first trace of an outage is kept.
+const firstFor = 90 * 24 * time.Hour
+
+// First keeps the first trace that was seen of a connector in this outage, and returns it: a restart while the cause lasts
+// overwrites what Connect shows by a trace that tells less. An empty trace only asks.
+func (j *Journal) First(ctx context.Context, incident, connector, trace string) (string, error) {
+	at := key(incident, "first")
+	if trace != "" {
+		_, err := j.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.HSetNX(ctx, at, connector, trace)
+			p.Expire(ctx, at, firstFor)
+			return nil
+		})
+		if err != nil {
+			return "", j.away("keeping the first trace of "+connector, err)
+		}
+	}
+	first, err := j.Redis.HGet(ctx, at, connector).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return first, j.away("reading the first trace of "+connector, err)
+}
+
+// ForgetFirst forgets them: the outage is over.
+func (j *Journal) ForgetFirst(ctx context.Context, incident string) error {
+	return j.away("forgetting traces of "+incident, j.Redis.Del(ctx, key(incident, "first")).Err())
 }
 
 // Once is true the first time it is asked about what.

@@ -46,6 +46,11 @@ func (f *Flow) receive(ctx context.Context, a alert.Alert) (incident.Incident, i
 		f.Log.Info("alert ignored", zap.String("alert", a.Name), zap.String("status", string(a.Status)), zap.String("connector", a.Connector))
 		return inc, outcome, nil
 	}
+	if trace := a.Annotations["trace"]; trace != "" && a.Status == alert.Firing && a.Connector != "" { // the watcher has seen it when it was new
+		if _, err := f.Journal.First(ctx, inc.ID, a.Connector, f.Redact(trace)); err != nil {
+			return inc, outcome, err
+		}
+	}
 	return inc, outcome, f.tell(ctx, inc, a, outcome)
 }
 
