@@ -117,7 +117,7 @@ func TestSpan(t *testing.T) {
 }
 
 // Two tasks that fail for two reasons give both causes; a trace that a restart has overwritten still counts most.
-func TestTwoReasons(t *testing.T) {
+func TestTwoReasonsOrOneOverwritten(t *testing.T) {
 	const heap, column = "java.lang.OutOfMemoryError: Java heap space", "org.postgresql.util.PSQLException: ERROR: column \"age\" of relation \"users\" does not exist"
 	both := with("a", connect.Running, task(0, connect.Failed, "w1", heap), task(1, connect.Failed, "w1", column))
 	both.First = heap
