@@ -127,7 +127,7 @@ func (r rule) knows() bool {
 func (b *bench) strongest(r rule, links []folded, out []bool) (at int, weight float64) {
 	at = -1
 	for i := range links {
-		if out != nil && out[i] {
+		if out != nil && out[i] || r.above && i == len(links)-1 {
 			continue
 		}
 		if w := r.weight * b.position(i); w > weight && r.fits(links[i], b.origin.system) {

@@ -29,6 +29,7 @@ func Diagnose(e Evidence) Diagnosis {
 	x.probes()
 	x.facts()
 	x.rank()
+	x.abstain()
 	d := Diagnosis{At: e.At, Causes: x.finish(), Probes: e.Probes, Subjects: lines(e.Subjects), Flows: e.Flows, Unread: e.Unread,
 		Clocks: clocks(e.Bounds, e.Leases, e.At), Healers: x.healing()}
 	d.Trace, d.Excerpt = x.trace(d.Top())
@@ -243,6 +244,25 @@ func (x *examination) rank() {
 	slices.SortStableFunc(x.causes, func(a, b *candidate) int {
 		return cmp.Or(cmp.Compare(score(b), score(a)), cmp.Compare(a.Slug, b.Slug), cmp.Compare(a.section, b.section))
 	})
+}
+
+// tooWeak is how sure the best cause must be to stand first: below it, that the cause is unknown is the better answer.
+const tooWeak = 0.4
+
+// abstain puts Unknown before causes that are hardly more than a word in a text.
+func (x *examination) abstain() {
+	if len(x.causes) == 0 || x.causes[0].Confidence >= tooWeak || x.causes[0].Slug == None || x.causes[0].Slug == Unknown {
+		return
+	}
+	best := x.causes[0]
+	c := x.candidate(Unknown, "")
+	c.Confidence = 1 - best.Confidence
+	c.said = "the cause is not clear"
+	if c.first.connector == "" {
+		c.first, c.Connectors, c.For, c.sources = best.first, slices.Clone(best.Connectors), slices.Clone(best.For), best.sources
+	}
+	x.causes = slices.DeleteFunc(x.causes, func(o *candidate) bool { return o == c })
+	x.causes = slices.Insert(x.causes, 0, c)
 }
 
 // finish writes the causes out, each with its section and what a restart would do.

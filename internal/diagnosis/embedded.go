@@ -44,12 +44,35 @@ func (c Chain) unfold() Chain {
 	if n == 0 {
 		return c
 	}
-	inside := embedded(c.Links[n-1].Message)
+	outer := c.Links[n-1]
+	inside := embedded(outer.Message)
+	if said, ok := behind(outer.Message); ok && len(inside) == 0 {
+		inside = []Link{{Message: said}}
+		outer.Wrapper = true
+	}
 	if len(inside) == 0 {
 		return c
 	}
-	outer := c.Links[n-1]
 	outer.Wrapper = outer.Wrapper || strings.HasPrefix(plain(outer.Message), inside[0].Class)
 	c.Links = append(append(append([]Link{}, c.Links[:n-1]...), outer), inside...)
 	return c
+}
+
+// colons are words behind which a message says what it is about. What stands before them only says who noticed.
+var colons = []string{" error(s):", " for configuration ", " due to: ", " reason: ", " because: "}
+
+// behind is what a message says behind such words: "Connector configuration is invalid and contains the following 1
+// error(s): Access denied" is about access.
+func behind(message string) (string, bool) {
+	text := plain(head(message, longestText))
+	for _, words := range colons {
+		_, rest, ok := strings.Cut(text, words)
+		if words == " for configuration " {
+			_, rest, ok = strings.Cut(rest, ": ")
+		}
+		if rest = strings.TrimSpace(rest); ok && len(rest) > 8 {
+			return rest, true
+		}
+	}
+	return "", false
 }

@@ -12,6 +12,7 @@ type rule struct {
 	slug    Slug
 	weight  float64 // 0 to 1: how often the slug is right when the row fits and nothing else is known
 	against bool
+	above   bool // it counts only where a cause stands below the link
 	vague   bool // its words wrap other words that tell more
 	general bool // it does not know the program that speaks
 	retry   retry
@@ -98,12 +99,16 @@ var rules = []rule{
 	{message: "undefined column name", slug: TableSchemaMismatch, weight: .93, said: "a column is missing in the Cassandra table"},
 	{class: "cdcwriteexception", slug: DatabaseConnection, weight: .8, retry: futile, said: "Cassandra's CDC space is full"},
 
+	// Elasticsearch and OpenSearch.
+	{message: "cluster_block_exception", slug: DatabaseConnection, weight: .9, retry: futile, said: "the index is blocked: read-only, or the disk is full"},
+
 	// MongoDB driver.
 	{class: "mongotimeoutexception", slug: DatabaseConnection, weight: .9, said: "no MongoDB server answers"},
 	{class: "mongosecurityexception", slug: Authentication, weight: .95, said: "MongoDB refused the login"},
 
 	// Any database through JDBC, Hibernate or a pool.
-	{class: "jdbcconnectionexception", slug: DatabaseConnection, weight: .85, said: "no connection to {system}"},
+	{class: "io.debezium.jdbc.jdbcconnectionexception", slug: DatabaseConnection, weight: .4, said: "{message}"}, // any SQL error
+	{class: "hibernate.exception.jdbcconnectionexception", slug: DatabaseConnection, weight: .85, said: "no connection to {system}"},
 	{class: "sqltransientconnectionexception", slug: DatabaseConnection, weight: .85, said: "no free or working connection to {system}"},
 	{class: "sqlnontransientconnectionexception", slug: DatabaseConnection, weight: .85, said: "no connection to {system}"},
 	{message: "acquisition timeout while waiting for new connection", slug: DatabaseConnection, weight: .85, said: "no free connection to {system}"},
@@ -149,7 +154,8 @@ var rules = []rule{
 	{class: "javax.net.ssl.*exception", system: registry, slug: SchemaRegistry, weight: .9, retry: futile, said: "no TLS with the schema registry"},
 
 	// The record itself: conversion, deserialization, transformation.
-	{message: "tolerance exceeded in error handler", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record could not be processed, and errors.tolerance is none"},
+	{message: "tolerance exceeded in error handler", above: true, vague: true, slug: ToleranceExceeded, weight: .5, said: "a record could not be processed, and errors.tolerance is none"},
+	{message: "tolerance exceeded in error handler", vague: true, slug: ToleranceExceeded, weight: .35, said: "a record could not be processed, and errors.tolerance is none"},
 	{message: "unknown magic byte", slug: ToleranceExceeded, weight: .93, said: "a record is not in the registry's format (unknown magic byte)"},
 	{message: "error deserializing", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
 	{message: "failed to deserialize data", vague: true, slug: ToleranceExceeded, weight: .55, said: "a record cannot be deserialized"},
@@ -193,6 +199,8 @@ var rules = []rule{
 	// Where a source had come to.
 	{message: "replication slot * does not exist", slug: SourcePositionLost, weight: .9, said: "the replication slot is gone"},
 	{message: "requested wal segment * has already been removed", slug: SourcePositionLost, weight: .95, said: "PostgreSQL has removed the WAL that the connector still needs"},
+	{message: "cannot read from logical replication slot", slug: SourcePositionLost, weight: .9, said: "the replication slot is lost"},
+	{message: "replication slot * already exists", slug: ConfigError, weight: .8, said: "the replication slot is there already: another connector's, or one that was left behind"},
 	{message: "can no longer get changes from replication slot", slug: SourcePositionLost, weight: .95, said: "the replication slot is lost"},
 	{message: "replication slot * is active for pid", slug: WorkerFailure, weight: .75, retry: helps, said: "another process still holds the replication slot"},
 	{message: "the connector is trying to read binlog starting at * but this is no longer available on the server", slug: SourcePositionLost, weight: .97, said: "MySQL has purged the binlog that the connector still needs"},

@@ -90,6 +90,9 @@ func (x *examination) state(s Subject) {
 		c.said, c.next = "no worker runs its tasks", "wait for the rebalance"
 		c.Retriable, c.Why = false, "UNASSIGNED tasks wait for a worker: a rebalance is under way, or too few workers are left"
 		c.believe(0.75)
+		if x.log(s, false) {
+			c.Confidence = 0.5 // why there is no worker is worth more than that there is none
+		}
 		c.add(x.remark(strings.TrimSpace("UNASSIGNED: connector or task "+strings.Join(lost, ", ")), source))
 	case s.Status.State == connect.Stopped || s.Status.State == connect.Paused:
 		x.halted(s, source)

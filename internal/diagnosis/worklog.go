@@ -138,7 +138,7 @@ func (x *examination) complaints(s Subject) (errs, warnings []entry) {
 		switch {
 		case e.bad() || e.level == "" && len(ParseTrace(e.text).Links) > 0:
 			errs = append(errs, e)
-		case e.level == "WARN" || e.level == "WARNING":
+		case e.level == "WARN" || e.level == "WARNING" || e.level == "":
 			warnings = append(warnings, e)
 		}
 	}
