@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"cdcbot/internal/action"
@@ -248,7 +250,7 @@ func resources(client *workloads.Connectors) source {
 // sources are what a diagnosis can look up with the clients that are configured. Simulated ones have no facts to tell,
 // but for Prometheus, which is asked as any other.
 func (w *world) sources(p config.Pipeline) []diagnosis.Source {
-	var list []diagnosis.Source
+	list := []diagnosis.Source{workers()}
 	if prometheus, ok := w.http["prometheus"]; ok {
 		list = append(list, losses(prometheus))
 	}
@@ -272,6 +274,42 @@ func (w *world) sources(p config.Pipeline) []diagnosis.Source {
 		list = append(list, resources(w.operators))
 	}
 	return list
+}
+
+// mostWorkers bounds how many workers are looked at.
+const mostWorkers = 50
+
+// workers looks whether the workers that statuses name are there: a lost one keeps its RUNNING for a while.
+func workers() source {
+	return source{"workers", func(ctx context.Context, subjects []diagnosis.Subject) (diagnosis.Facts, error) {
+		var ids []string
+		for _, s := range subjects {
+			ids = append(ids, s.Status.Workers()...)
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		if len(ids) < 2 {
+			return diagnosis.Facts{}, nil // the one is the one that has answered
+		}
+		ids = ids[:min(len(ids), mostWorkers)]
+		found := make([]diagnosis.Worker, len(ids))
+		var all sync.WaitGroup
+		for i, id := range ids {
+			all.Go(func() { found[i] = knock(ctx, id) })
+		}
+		all.Wait()
+		return diagnosis.Facts{Workers: found}, nil
+	}}
+}
+
+// knock sees whether something listens at an address.
+func knock(ctx context.Context, id string) diagnosis.Worker {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", id)
+	if err != nil {
+		return diagnosis.Worker{ID: id, Text: err.Error()}
+	}
+	_ = conn.Close() // it was only knocked at
+	return diagnosis.Worker{ID: id, OK: true, Text: "listens"}
 }
 
 // changesFor is how far back changes of a configuration are looked for.

@@ -18,6 +18,7 @@ type Facts struct {
 	Leases  []Lease
 	Drifts  []Drift
 	Bounds
+	Workers   []Worker   // those that statuses name
 	Resources []Resource // connectors that an operator of Kubernetes keeps
 	Unread    []Remark   // what could not be looked up, and why
 }
@@ -70,6 +71,13 @@ type Drift struct {
 	Source    string
 }
 
+// Worker is a look at a worker under the address by which statuses name it.
+type Worker struct {
+	ID   string // "10.0.0.7:8083"
+	OK   bool   // something listens there
+	Text string // what was seen
+}
+
 // Source looks facts up about connectors whose status is known already.
 type Source interface {
 	Name() string
@@ -108,7 +116,7 @@ func (f Facts) with(g Facts) Facts {
 		Flows: slices.Concat(f.Flows, g.Flows), Losses: slices.Concat(f.Losses, g.Losses), Changes: slices.Concat(f.Changes, g.Changes),
 		Leases: slices.Concat(f.Leases, g.Leases), Drifts: slices.Concat(f.Drifts, g.Drifts),
 		Bounds:    Bounds{Kept: slices.Concat(f.Kept, g.Kept), Slots: slices.Concat(f.Slots, g.Slots), Spaces: slices.Concat(f.Spaces, g.Spaces)},
-		Resources: slices.Concat(f.Resources, g.Resources), Unread: slices.Concat(f.Unread, g.Unread),
+		Workers: slices.Concat(f.Workers, g.Workers), Resources: slices.Concat(f.Resources, g.Resources), Unread: slices.Concat(f.Unread, g.Unread),
 	}
 }
 
@@ -121,6 +129,7 @@ func (f *Facts) order() {
 	})
 	slices.SortStableFunc(f.Leases, func(a, b Lease) int { return cmp.Or(a.Expires.Compare(b.Expires), cmp.Compare(a.Name, b.Name)) })
 	slices.SortStableFunc(f.Drifts, func(a, b Drift) int { return cmp.Or(cmp.Compare(a.To, b.To), cmp.Compare(a.From, b.From)) })
+	slices.SortStableFunc(f.Workers, func(a, b Worker) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortStableFunc(f.Unread, func(a, b Remark) int { return cmp.Compare(a.Source, b.Source) })
 }
 
@@ -132,6 +141,7 @@ const recent = time.Hour
 
 // facts lets what was looked up argue, after statuses and probes have.
 func (x *examination) facts() {
+	x.stale()
 	for _, f := range x.Flows {
 		x.stall(f)
 	}
@@ -177,6 +187,27 @@ func (f Flow) Still() time.Time {
 		return f.Points[0].At
 	}
 	return time.Time{}
+}
+
+// stale finds workers that are gone while their tasks still say RUNNING: Connect notices only when their session has ended,
+// and moves the tasks after a pause on top. That an address cannot be reached proves something only where another can.
+func (x *examination) stale() {
+	reachable := slices.ContainsFunc(x.Workers, func(w Worker) bool { return w.OK })
+	for _, w := range x.Workers {
+		if w.OK || !reachable {
+			continue
+		}
+		c := x.candidate(WorkerFailure, "")
+		c.said, c.next = "worker "+w.ID+" does not answer, and its tasks say RUNNING", "wait for the rebalance"
+		c.Retriable, c.Why = false, "Connect moves the tasks of a lost worker by itself, once its session has ended and scheduled.rebalance.max.delay.ms has passed; until then a restart is refused"
+		c.believe(0.8)
+		c.add(Remark{Text: w.Text, Source: "worker " + w.ID, At: x.At})
+		for _, s := range x.Subjects {
+			if slices.Contains(s.Status.Workers(), w.ID) {
+				c.meet(s, spot{connector: s.Connector})
+			}
+		}
+	}
 }
 
 // stall finds a connector that says RUNNING while records wait and none moves.

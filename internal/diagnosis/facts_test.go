@@ -56,6 +56,8 @@ func TestFacts(t *testing.T) {
 		{"a lease that ends soon", fails(denied), nil, Facts{Leases: []Lease{{"database/creds/sink", noon.Add(30 * time.Minute), "Vault"}}}, Authentication, "end in 30 min"},
 		{"a lease that lasts", fails(denied), nil, Facts{Leases: []Lease{{"x", noon.Add(30 * time.Hour), "Vault"}}}, Authentication, "refused the password"},
 		{"tables that differ", fails(column), nil, Facts{Drifts: []Drift{{"a", "shop.users", "users", []string{"+ age int"}, []string{`ALTER TABLE users ADD COLUMN age integer`}, "tables"}}}, TableSchemaMismatch, "users: + age int"},
+		{"a worker is gone", runs, nil, Facts{Workers: []Worker{{"w1", true, "listens"}, {"w2:8083", false, "connection refused"}}}, WorkerFailure, "worker w2:8083 does not answer, and its tasks say RUNNING — wait for the rebalance"},
+		{"no worker can be reached from here", runs, nil, Facts{Workers: []Worker{{"w1:8083", false, "no route"}, {"w2:8083", false, "no route"}}}, None, "healthy"},
 		{"tables that differ while nothing fails", runs, nil, Facts{Drifts: []Drift{{"a", "shop.users", "users", []string{"+ age int"}, nil, "tables"}}}, None, "healthy"},
 	}
 	for _, row := range rows {

@@ -351,3 +351,56 @@ func (s *stage) hang() {
 }
 
 func (s *stage) unhang() { s.services.Unpause(s.T, lab.Postgres) }
+
+// TestOneOfTwoWorkersOnTheLab kills one of two workers. Connect moves its tasks to the other by itself after a while, in
+// which their statuses still say RUNNING: the bot sees that nothing flows, names the lost worker, asks nobody to restart
+// anything, and says when it is over.
+func TestOneOfTwoWorkersOnTheLab(t *testing.T) {
+	services := lab.Alone(t, lab.Connect, lab.Kafka, lab.Postgres, lab.Registry)
+	s := &stage{T: t, services: services}
+	s.connect()
+	services.Start(t, lab.SecondConnect)
+	crowd := s.crowd(4)
+	s.world = onLab(t, services, "", "WATCH_ENABLED=true", "WATCH_EVERY=1s", "WATCH_THRESHOLD=1s", "WATCH_STALL=4s", "PIPELINES_WAREHOUSE_CONNECTORS="+strings.Join(crowd, ","), "PIPELINES_WAREHOUSE_KAFKA_BROKERS="+services.Kafka)
+	lab.Await(t, "tasks on both workers", time.Minute, func(ctx context.Context) (bool, error) {
+		all, err := s.client.Connectors(ctx)
+		workers := map[string]bool{}
+		for _, name := range crowd {
+			for _, task := range all[name].Status.Tasks {
+				workers[task.WorkerID] = true
+			}
+		}
+		return len(workers) == 2, err
+	})
+	s.flows()
+
+	killed := time.Now()
+	services.Kill9(t, lab.SecondConnect)
+	s.order()
+	s.world.says(t, "wait for the rebalance", time.Minute)
+	t.Logf("the thread names the lost worker %.1f s after it was killed", time.Since(killed).Seconds())
+	s.world.says(t, "MONITORING", 2*time.Minute)
+	s.flows()
+	t.Logf("healed by Connect %.1f s after it was killed", time.Since(killed).Seconds())
+}
+
+// crowd makes connectors of the test's own, so that two workers share tasks whatever else runs.
+func (s *stage) crowd(n int) []string {
+	var names []string
+	for i := range n {
+		name := fmt.Sprintf("cdcbot-crowd-%d-%d", i, time.Now().UnixNano())
+		config := map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "tasks.max": "1", "topics": lab.Topic, "file": os.DevNull, "value.converter": "org.apache.kafka.connect.storage.StringConverter"}
+		if err := s.client.Create(deadline(s.T, time.Minute), name, config, ""); err != nil {
+			s.Fatal(err)
+		}
+		s.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own has ended
+			defer cancel()
+			if err := s.client.Delete(ctx, name); err != nil {
+				s.Errorf("deleting %s: %v", name, err)
+			}
+		})
+		names = append(names, name)
+	}
+	return names
+}
