@@ -32,6 +32,10 @@ check: fmt-check vet lint-books ## the fast loop: no installed services needed
 bench: ## print latencies and memory
 	./lab/bench.sh
 
+.PHONY: diagnosis-report
+diagnosis-report: ## score the diagnosis on real failures: accuracy, confusion, calibration, false alarms
+	$(GO) test ./internal/diagnosis -run 'TestCorpus|TestMessages' -count=1 -report
+
 .PHONY: fmt
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
