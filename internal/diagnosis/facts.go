@@ -115,7 +115,7 @@ func (f Facts) with(g Facts) Facts {
 	return Facts{
 		Flows: slices.Concat(f.Flows, g.Flows), Losses: slices.Concat(f.Losses, g.Losses), Changes: slices.Concat(f.Changes, g.Changes),
 		Leases: slices.Concat(f.Leases, g.Leases), Drifts: slices.Concat(f.Drifts, g.Drifts),
-		Bounds:    Bounds{Kept: slices.Concat(f.Kept, g.Kept), Slots: slices.Concat(f.Slots, g.Slots), Spaces: slices.Concat(f.Spaces, g.Spaces)},
+		Bounds:  Bounds{Kept: slices.Concat(f.Kept, g.Kept), Slots: slices.Concat(f.Slots, g.Slots), Spaces: slices.Concat(f.Spaces, g.Spaces)},
 		Workers: slices.Concat(f.Workers, g.Workers), Resources: slices.Concat(f.Resources, g.Resources), Unread: slices.Concat(f.Unread, g.Unread),
 	}
 }
