@@ -30,6 +30,7 @@ const (
 type claim struct {
 	slug       Slug
 	confidence float64
+	strength   float64 // before rivals took their share
 	said       string
 	retry      retry
 	remarks    []string
@@ -242,6 +243,7 @@ func (b *bench) verdict() []claim {
 		if len(c.remarks) == 0 {
 			c.remarks = c.echoes
 		}
+		c.strength = c.confidence
 		if c.confidence > 0 {
 			list = append(list, c)
 			sum += c.confidence

@@ -51,11 +51,12 @@ type candidate struct {
 	Cause
 	said     string
 	retry    retry
-	next     string // for the headline, when it is not what is usual for the slug
-	hits     int    // failed parts that it explains
-	section  string // claimed by a symptom of the runbook alone
-	first    spot   // where it was seen first
-	standing bool   // a probe sees it now
+	strength float64 // of its best claim, before rivals took their share
+	next     string  // for the headline, when it is not what is usual for the slug
+	hits     int     // failed parts that it explains
+	section  string  // claimed by a symptom of the runbook alone
+	first    spot    // where it was seen first
+	standing bool    // a probe sees it now
 	sources  map[string]int
 }
 
@@ -94,15 +95,20 @@ type failedPart struct{ source, trace string }
 func failedParts(s Subject) []failedPart {
 	var parts []failedPart
 	traced := slices.ContainsFunc(s.Status.Tasks, func(t connect.Task) bool { return t.Trace != "" })
-	if s.Status.State == connect.Failed && (s.Status.Trace != "" || !traced) {
+	if gone(s.Status.State) && s.Status.Trace != "" || s.Status.State == connect.Failed && !traced {
 		parts = append(parts, failedPart{"trace of " + s.Connector, s.Status.Trace})
 	}
 	for _, t := range s.Status.Tasks {
-		if t.State == connect.Failed {
+		if t.State == connect.Failed || gone(t.State) && t.Trace != "" {
 			parts = append(parts, failedPart{"trace of " + s.Connector + " task " + strconv.Itoa(t.ID), t.Trace})
 		}
 	}
 	return parts
+}
+
+// gone are the states of what runs nowhere; a trace that is shown there says why.
+func gone(s connect.State) bool {
+	return s == connect.Failed || s == connect.Unassigned || s == connect.Destroyed
 }
 
 // shows says whether a failed part still has this trace. Another part with another trace fails for a reason of its own.
@@ -165,6 +171,7 @@ func (x *examination) file(s Subject, source, trace string, claims []claim, shar
 			c.Confidence = conf
 			c.said, c.retry = k.said, k.retry
 		}
+		c.strength = max(c.strength, k.strength*share)
 		if i == 0 && share == 1 {
 			c.hits++
 		}
@@ -251,7 +258,7 @@ const tooWeak = 0.4
 
 // abstain puts Unknown before causes that are hardly more than a word in a text.
 func (x *examination) abstain() {
-	if len(x.causes) == 0 || x.causes[0].Confidence >= tooWeak || x.causes[0].Slug == None || x.causes[0].Slug == Unknown {
+	if len(x.causes) == 0 || x.causes[0].Confidence >= tooWeak || x.causes[0].strength >= wellKnown || x.causes[0].Slug == None || x.causes[0].Slug == Unknown {
 		return
 	}
 	best := x.causes[0]

@@ -50,7 +50,7 @@ func TestDiagnose(t *testing.T) {
 		{"unassigned", nil, []Subject{with("a", connect.Running, task(0, connect.Unassigned, "", ""))}, WorkerFailure, false, "no worker runs its tasks"},
 		{"stopped", nil, []Subject{with("a", connect.Stopped)}, None, false, "a: it is STOPPED on somebody's request — resume brings it back"},
 		{"paused", nil, []Subject{with("a", connect.Paused, task(0, connect.Paused, "w1", ""))}, None, false, "resume brings it back"},
-		{"running without tasks", nil, []Subject{with("a", connect.Running)}, ConfigError, false, "RUNNING without a single task"},
+		{"running without tasks", nil, []Subject{with("a", connect.Running)}, Unknown, false, "RUNNING without a single task"},
 		{"connector itself failed", nil, []Subject{{Cluster: "c", Connector: "a", Suspect: true, Status: connect.Status{State: connect.Failed, Trace: pgDown}}}, DatabaseConnection, true, "PostgreSQL refused"},
 		{"failed without a trace", nil, []Subject{with("a", connect.Running, task(0, connect.Failed, "w1", ""))}, Unknown, true, "a: unknown — cause not known"},
 		{"not recognised", []Probe{up}, []Subject{with("a", connect.Running, task(0, connect.Failed, "w1", odd))}, Unknown, true, "cause not known, read the trace"},

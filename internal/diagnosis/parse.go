@@ -184,6 +184,11 @@ func (p *parser) finish() Chain {
 }
 
 func introduced(trimmed string) (linkKind, string) {
+	for _, gap := range []string{"[...] ", "[…] ", "… ", "... "} { // where somebody left lines out
+		if rest, ok := strings.CutPrefix(trimmed, gap); ok && strings.HasPrefix(rest, "Caused by") {
+			trimmed = rest
+		}
+	}
 	for _, in := range introductions {
 		if header, ok := strings.CutPrefix(trimmed, in.words); ok {
 			return in.kind, header

@@ -139,13 +139,15 @@ var rules = []rule{
 	{class: "io.apicurio.registry.rest.client.exception.restclientexception", slug: SchemaRegistry, weight: .85, said: "the schema registry does not answer"},
 	{class: "io.apicurio.rest.client.*exception", slug: SchemaRegistry, weight: .85, said: "the schema registry does not answer"},
 	{class: "io.confluent.kafka.schemaregistry.client.rest.exceptions.restclientexception", slug: SchemaRegistry, weight: .85, said: "the schema registry refused: {message}"},
-	{message: "error retrieving avro * schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
-	{message: "error retrieving json schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
-	{message: "error retrieving protobuf schema", vague: true, slug: SchemaRegistry, weight: .75, said: "no schema from the registry"},
+	{message: "error retrieving avro schema", slug: SchemaRegistry, weight: .85, said: "no schema from the registry"},
+	{message: "error retrieving avro * schema", slug: SchemaRegistry, weight: .85, said: "no schema from the registry"},
+	{message: "error retrieving json schema", slug: SchemaRegistry, weight: .85, said: "no schema from the registry"},
+	{message: "error retrieving protobuf schema", slug: SchemaRegistry, weight: .85, said: "no schema from the registry"},
 	{message: "error registering * schema", vague: true, slug: SchemaRegistry, weight: .8, said: "the schema could not be registered"},
 	{message: "failed to retrieve schema for id", slug: SchemaRegistry, weight: .9, said: "no schema from the registry"},
 	{message: "schema registry * not available", slug: SchemaRegistry, weight: .93, said: "the schema registry is not available"},
 	{message: "schema registry not available", slug: SchemaRegistry, weight: .93, said: "the schema registry is not available"},
+	{class: "entitynotfoundexception", system: registry, slug: SchemaRegistry, weight: .9, retry: futile, said: "the registry does not know the schema"},
 	{message: "error code: 404", system: registry, slug: SchemaRegistry, weight: .6, retry: futile, said: "the registry does not know the schema"},
 	{message: "incompatible with an earlier schema", slug: SchemaRegistry, weight: .85, retry: futile, said: "the registry refuses the new schema as incompatible"},
 	{message: "unauthorized; error code: 401", slug: Authentication, weight: .95, said: "the schema registry refused the login"},
@@ -155,6 +157,7 @@ var rules = []rule{
 
 	// The record itself: conversion, deserialization, transformation.
 	{message: "tolerance exceeded in error handler", above: true, vague: true, slug: ToleranceExceeded, weight: .5, said: "a record could not be processed, and errors.tolerance is none"},
+	{message: "tolerance exceeded in error handler", frame: "org.apache.kafka.connect.runtime.transformationchain", vague: true, slug: ToleranceExceeded, weight: .5, said: "a transformation failed on a record, and errors.tolerance is none"},
 	{message: "tolerance exceeded in error handler", vague: true, slug: ToleranceExceeded, weight: .35, said: "a record could not be processed, and errors.tolerance is none"},
 	{message: "unknown magic byte", slug: ToleranceExceeded, weight: .93, said: "a record is not in the registry's format (unknown magic byte)"},
 	{message: "error deserializing", vague: true, slug: ToleranceExceeded, weight: .7, said: "a record cannot be deserialized"},
@@ -229,6 +232,10 @@ var rules = []rule{
 	{message: "rebalance is expected", slug: WorkerFailure, weight: .6, retry: helps, said: "the workers are rebalancing"},
 	{class: "connectrestexception", message: "connection refused", slug: WorkerFailure, weight: .9, retry: helps, said: "a worker of the cluster is gone"},
 	{class: "connectrestexception", message: "connection refused", slug: DatabaseConnection, weight: .9, against: true},
+	{class: "java.net.*exception", system: worker, slug: WorkerFailure, weight: .9, retry: helps, said: "another worker of the cluster cannot be reached"},
+	{class: "java.net.*exception", system: worker, slug: DatabaseConnection, weight: .9, against: true},
+	{class: "java.net.*exception", system: worker, slug: KafkaBroker, weight: .9, against: true},
+	{message: "forwarding rest request", slug: WorkerFailure, weight: .85, retry: helps, said: "another worker of the cluster cannot be reached"},
 	{message: "io error trying to forward rest request", slug: WorkerFailure, weight: .85, retry: helps, said: "a worker of the cluster is gone"},
 
 	// Configuration.
@@ -273,5 +280,9 @@ type folded struct {
 }
 
 func foldLink(l Link) folded {
-	return folded{strings.ToLower(l.Class), fold(l.Message), strings.ToLower(strings.Join(l.Frames, "\n"))}
+	message := l.Message
+	if !isClass(l.Class) { // "Caused by: Connection reset": all of it is what was said
+		message = l.Class + " " + message
+	}
+	return folded{strings.ToLower(l.Class), fold(message), strings.ToLower(strings.Join(l.Frames, "\n"))}
 }

@@ -90,17 +90,21 @@ func (x *examination) state(s Subject) {
 		c.said, c.next = "no worker runs its tasks", "wait for the rebalance"
 		c.Retriable, c.Why = false, "UNASSIGNED tasks wait for a worker: a rebalance is under way, or too few workers are left"
 		c.believe(0.75)
-		if x.log(s, false) {
-			c.Confidence = 0.5 // why there is no worker is worth more than that there is none
+		if x.log(s, false) || len(failedParts(s)) > 0 {
+			c.Confidence = 0.35 // why there is no worker is worth more than that there is none
 		}
 		c.add(x.remark(strings.TrimSpace("UNASSIGNED: connector or task "+strings.Join(lost, ", ")), source))
 	case s.Status.State == connect.Stopped || s.Status.State == connect.Paused:
 		x.halted(s, source)
 	case s.Status.State == connect.Running && len(s.Status.Tasks) == 0:
-		c := x.candidate(ConfigError, "")
+		c := x.candidate(Unknown, "")
 		c.meet(s, spot{connector: s.Connector})
-		c.said = "RUNNING without a single task"
+		c.Title, c.said, c.next = "RUNNING without a single task", "RUNNING without a single task", "look at what it should read"
+		c.Retriable, c.Why = false, "it has made no tasks: what it should read (topics, tables, filters) gives it nothing to do, or asking for that failed"
 		c.believe(0.45)
+		if x.log(s, false) {
+			c.Confidence = 0.3
+		}
 		c.add(x.remark("RUNNING with 0 tasks: nothing is moved", source))
 	default:
 		x.worker(s)

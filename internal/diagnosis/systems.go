@@ -11,6 +11,7 @@ const (
 	database  system = "database"
 	registry  system = "registry"
 	kafka     system = "kafka"
+	worker    system = "worker"
 )
 
 // origin is a row that tells a system by how a class or frame begins, or by what a class or message says.
@@ -24,6 +25,10 @@ type origin struct {
 // origins are looked through top down for each link, deepest link first; the first that fits decides. Kafka's own
 // serialization classes are not listed: a converter's failure is not the broker's.
 var origins = []origin{
+	{worker, "another worker", "", "forwarding rest request"},
+	{worker, "another worker", "", "forward rest request"},
+	{worker, "another worker", "org.apache.kafka.connect.runtime.rest.RestClient", ""},
+	{registry, "the schema registry", "software.amazon.awssdk.services.glue.", ""},
 	{registry, "the schema registry", "io.confluent.kafka.schemaregistry.client.", ""},
 	{registry, "the schema registry", "io.apicurio.registry.rest.client.", ""},
 	{registry, "the schema registry", "io.apicurio.rest.client.", ""},

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,12 +19,15 @@ type entry struct {
 // levels are the words by which logs tell how bad it is.
 var levels = []string{"TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "SEVERE", "FATAL"}
 
+// composed is what docker compose puts before each line: "connect_1  | ".
+var composed = regexp.MustCompile(`^[A-Za-z0-9_.-]+ +\| ?`)
+
 // readLog takes a worker's log apart. An entry begins with a line that names a level near its beginning; lines without
 // one (traces, messages of several lines) belong to the entry before.
 func readLog(log string) []entry {
 	var all []entry
 	for line := range strings.Lines(log) {
-		line = strings.TrimRight(line, "\r\n")
+		line = composed.ReplaceAllString(strings.TrimRight(line, "\r\n"), "")
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
