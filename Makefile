@@ -34,7 +34,7 @@ bench: ## print latencies and memory
 
 .PHONY: diagnosis-report
 diagnosis-report: ## score the diagnosis on real failures: accuracy, confusion, calibration, false alarms
-	$(GO) test ./internal/diagnosis -run 'TestCorpus|TestMessages' -count=1 -report
+	$(GO) test ./internal/diagnosis -run 'TestCorpus|TestMessages' -count=1 -v -report | grep -v '^\(=== RUN\|--- PASS\|PASS\)'
 
 .PHONY: fmt
 fmt: ## format the code
