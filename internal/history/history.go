@@ -29,7 +29,7 @@ type Store struct {
 	Now      func() time.Time
 	Mask     func(config map[string]string) map[string]string // replaces the values of secrets
 	Key      []byte                                           // makes marks of secrets; not from Redis. None: marks of 8 bits
-	Keep     time.Duration                                    // after a connector was last seen; default 30 days
+	Keep     time.Duration                                    // renewed while a connector is seen; default 30 days
 	Versions int                                              // kept of one configuration; default 20
 
 	mu    sync.Mutex
