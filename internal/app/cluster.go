@@ -39,6 +39,7 @@ type cluster struct {
 	owns      func(connector string) bool
 	silence   *silence
 	history   *history.Store
+	mask      *redact.Redactor
 }
 
 // open makes the clients of every pipeline; it does not connect.
@@ -65,7 +66,7 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 		w.replace(a.options.Systems)
 	}
 	routing := newRouting(a.config)
-	cl := &cluster{name: name, config: p, client: client, world: w, targets: Targets(a.config, name), owns: func(c string) bool { return routing.owns(name, c, false) || routing.owns(name, c, true) }}
+	cl := &cluster{name: name, config: p, client: client, world: w, mask: mask, targets: Targets(a.config, name), owns: func(c string) bool { return routing.owns(name, c, false) || routing.owns(name, c, true) }}
 	cl.collector = &diagnosis.Collector{Connect: map[string]diagnosis.ConnectReader{name: client}, Deadline: a.config.Diagnosis.Probe, Budget: a.config.Diagnosis.Budget, Now: time.Now, Mask: mask, Members: p.Connectors}
 	if s := a.options.Systems; s != nil && s.Targets != nil {
 		s.Targets(&cl.targets)
@@ -75,7 +76,7 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	}
 	cl.collector.Sources = w.sources(p)
 	cl.history = &history.Store{Redis: a.redis, Now: time.Now, Mask: func(c map[string]string) map[string]string { return mask.Config(c, nil) }}
-	cl.collector.Sources = append(cl.collector.Sources, changes(cl.history, name))
+	cl.collector.Sources, cl.collector.First = append(cl.collector.Sources, changes(cl.history, name)), cl.first
 	cl.silence = newSilence(w, a.config.Watch, a.log.Named("watcher"))
 	if cl.silence.trails != nil {
 		cl.collector.Sources = append(cl.collector.Sources, flows(cl.silence.trails))
@@ -180,11 +181,47 @@ func (s snapshots) Snapshots(ctx context.Context) (map[string]alert.Snapshot, er
 		out[name] = snap
 	}
 	s.silence.mark(ctx, all, out, time.Now())
-	for name := range out {
-		if err := s.history.Saw(ctx, s.name, name, all[name].Config); err != nil {
-			s.silence.log.Debug("configuration not kept", zap.Error(err))
-			break
-		}
+	if err := s.history.SawAll(ctx, s.name, s.sightings(all, out)); err != nil {
+		s.silence.log.Debug("what was seen is not kept", zap.Error(err))
 	}
 	return out, nil
+}
+
+// sightings are what the history keeps of one look.
+func (s snapshots) sightings(all map[string]connect.Connector, owned map[string]alert.Snapshot) []history.Sighting {
+	list := make([]history.Sighting, 0, len(owned))
+	for name := range owned {
+		status := all[name].Status
+		seen := history.Sighting{Connector: name, State: string(status.State), Healthy: !status.Unhealthy(), Config: all[name].Config, Trace: s.mask.Text(firstTrace(status))}
+		if len(status.Failed()) > 0 {
+			seen.State = string(connect.Failed)
+		}
+		list = append(list, seen)
+	}
+	slices.SortFunc(list, func(a, b history.Sighting) int { return strings.Compare(a.Connector, b.Connector) })
+	return list
+}
+
+// firstTrace is the connector's own trace, or that of the first task that has one.
+func firstTrace(s connect.Status) string {
+	if s.Trace != "" {
+		return s.Trace
+	}
+	for _, t := range s.Tasks {
+		if t.Trace != "" {
+			return t.Trace
+		}
+	}
+	return ""
+}
+
+// first is the first trace of a connector since it was healthy, as the watcher of any replica has seen it.
+func (cl *cluster) first(_, connector string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	trace, _, err := cl.history.First(ctx, cl.name, connector)
+	if err != nil {
+		cl.silence.log.Debug("first trace not known", zap.String("connector", connector), zap.Error(err))
+	}
+	return trace
 }
