@@ -55,7 +55,7 @@ fi
 say "testing"
 out=$RUN/test.out
 status=0
-"$GO" test "${race[@]}" -shuffle=on -timeout 15m -v ./... >"$out" 2>&1 || status=$?
+"$GO" test "${race[@]}" -shuffle=on -timeout 25m -v ./... >"$out" 2>&1 || status=$?
 if [ "$status" != 0 ]; then
   grep -E -A 40 '^(--- FAIL|    --- FAIL|FAIL|panic:|.*DATA RACE)' "$out" | head -n 400 || tail -n 200 "$out"
 fi

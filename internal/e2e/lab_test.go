@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,58 +12,10 @@ import (
 
 	"cdcbot/internal/app"
 	"cdcbot/internal/config"
-	"cdcbot/internal/connect"
 	"cdcbot/internal/lab"
 	"cdcbot/internal/slacksim"
 	"cdcbot/internal/timeline"
 )
-
-// TestIncidentOnTheLab is the whole job on real services: PostgreSQL stops, an order makes the real task fail, the real
-// Prometheus rule and Alertmanager deliver the alert, PostgreSQL comes back, two people heal the pipeline through Slack,
-// the order is in the table, and the exported record proves itself.
-func TestIncidentOnTheLab(t *testing.T) {
-	services := lab.Alone(t, lab.Connect, lab.Kafka, lab.Postgres, lab.Prometheus, lab.Alertmanager, lab.Registry)
-	w := onLab(t, services, "")
-	order := fmt.Sprintf("e2e-%d", time.Now().UnixNano())
-
-	began := time.Now()
-	services.StopPostgres(t)
-	services.Order(t, order)
-	client, err := connect.New(connect.Options{Cluster: "lab", URL: services.Connect})
-	if err != nil {
-		t.Fatal(err)
-	}
-	failed := func(s connect.Status) bool { return len(s.Failed()) > 0 }
-	if _, err := client.Await(deadline(t, time.Minute), lab.SinkConnector, failed); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("task FAILED %.1f s after PostgreSQL stopped", time.Since(began).Seconds())
-
-	w.says(t, "Database connection failure", time.Minute)
-	t.Logf("thread with diagnosis after %.1f s", time.Since(began).Seconds())
-	services.StartPostgres(t)
-	ctx := deadline(t, 2*time.Minute)
-	if err := w.slack.As("oncall").Command(ctx, channel, "/cdc diagnose INC-1"); err != nil {
-		t.Fatal(err)
-	}
-	w.says(t, "it is back", time.Minute)
-
-	pressed := time.Now()
-	if err := press(w, w.slack.As("oncall"), "Restart failed tasks"); err != nil {
-		t.Fatal(err)
-	}
-	if err := press(w, w.slack.As("approver"), "Approve"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Await(deadline(t, time.Minute), lab.SinkConnector, connect.Status.Running); err != nil {
-		t.Fatal(err)
-	}
-	lab.Await(t, "order "+order+" in the table", time.Minute, func(ctx context.Context) (bool, error) { return services.Row(ctx, order) })
-	w.says(t, "fixed", time.Minute)
-	t.Logf("healed and verified %.1f s after the fix was pressed", time.Since(pressed).Seconds())
-
-	proveTimeline(t, w)
-}
 
 // onLab runs the app as cmd/bot would, with the lab's services and a simulated workspace; file is a
 // configuration file or "", more are settings as the environment gives them.

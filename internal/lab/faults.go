@@ -17,7 +17,7 @@ import (
 // scriptTimeout bounds one run of up.sh or down.sh; lockTimeout the wait for other tests to leave the lab.
 const (
 	scriptTimeout = 3 * time.Minute
-	lockTimeout   = 5 * time.Minute
+	lockTimeout   = 20 * time.Minute
 )
 
 // Alone gives the lab to a test that breaks it: no other test holds it meanwhile. Alertmanager starts without a memory,
