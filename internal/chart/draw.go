@@ -3,39 +3,92 @@ package chart
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/go-analyze/charts"
 )
 
+// Sizes in pixels: what a phone shows across its width, with letters that stay readable there.
+const (
+	width, height = 1200, 630
+	left, right   = 120, 40
+	top           = 150 // above it the title and two rows of words
+	bottom        = 72  // the times
+	edge          = 10  // that nothing crosses
+	big, small    = 38.0, 30.0
+	thick         = 5.0
+	legendRow     = 42
+	swatch        = 64 // with the gap after it
+)
+
 // draw puts the picture onto a canvas, from back to front.
 func (f Flow) draw(format string, look shades) ([]byte, error) {
-	c, err := f.plan()
+	d, err := f.sketch(format, look)
 	if err != nil {
 		return nil, err
 	}
-	d := drawing{canvas: c, shades: look, Painter: charts.NewPainter(charts.PainterOptions{OutputFormat: format, Width: width, Height: height})}
 	d.FilledRect(0, 0, width, height, look.back, look.back, 0)
-	d.outage()
-	d.scale()
-	d.hours()
-	for i, l := range c.series {
-		d.line(l, palette[i])
+	d.shadeOutages()
+	d.drawScale()
+	d.drawHours()
+	d.drawMarks()
+	for i, l := range d.series {
+		d.drawLine(i, l)
 	}
-	d.moments()
-	d.heading()
-	return d.Bytes()
+	d.drawHeading()
+	d.drawLegend()
+	body, err := d.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("drawing the flow as %s: %w", format, err)
+	}
+	return body, nil
 }
 
-// drawing is a canvas with its colours.
+// drawing is a canvas with its colours, and what its legend leaves for the picture.
 type drawing struct {
 	canvas
 	shades
 	*charts.Painter
+	legend  []string
+	columns int
+	floor   int     // where zero is
+	room    float64 // what letters may take of what they were measured
+}
+
+// otherLetters is how much wider letters of an SVG may be than those measured: whoever shows it takes its own.
+const otherLetters = 1.18
+
+func (f Flow) sketch(format string, look shades) (drawing, error) {
+	c, err := f.plan()
+	if err != nil {
+		return drawing{}, err
+	}
+	d := drawing{canvas: c, shades: look, Painter: charts.NewPainter(charts.PainterOptions{OutputFormat: format, Width: width, Height: height}), room: 1}
+	if format == charts.ChartOutputSVG {
+		d.room = otherLetters
+	}
+	d.planLegend()
+	rows := (len(d.legend) + d.columns - 1) / d.columns
+	d.floor = height - bottom - rows*legendRow
+	return d, nil
 }
 
 func (d drawing) font(size float64, color charts.Color) charts.FontStyle {
 	return charts.FontStyle{FontSize: size * 0.75, FontColor: color} // points
+}
+
+// wide is the room a text needs, in pixels.
+func (d drawing) wide(text string, size float64) int {
+	return int(math.Ceil(d.room * float64(d.MeasureText(text, 0, d.font(size, d.text)).Width())))
+}
+
+// fit shortens a text until it is not wider than room.
+func (d drawing) fit(text string, size float64, room int) string {
+	for n := len([]rune(text)); n > 1 && d.wide(text, size) > room; n-- {
+		text = shorten(text, n-1)
+	}
+	return text
 }
 
 // x and y are where a moment and a value stand.
@@ -45,68 +98,79 @@ func (d drawing) x(at time.Time) int {
 }
 
 func (d drawing) y(value float64) int {
-	return height - bottom - int(math.Round(min(1, value/d.peak)*(height-top-bottom)))
+	return d.floor - int(math.Round(min(1, value/d.peak())*float64(d.floor-top)))
 }
 
-// outage shades the time from each failure to what ended it, or to the end.
-func (d drawing) outage() {
-	from := time.Time{}
-	shade := func(to time.Time) {
-		d.FilledRect(d.x(from), top, d.x(to), height-bottom, d.shades.outage, d.shades.outage, 0)
-		from = time.Time{}
+func (d drawing) stroke(points []charts.Point, color charts.Color, width float64, dashes []float64) {
+	if dashes == nil {
+		d.LineStroke(points, color, width)
+		return
 	}
-	for _, m := range d.marks {
-		switch {
-		case m.Kind == Failed && from.IsZero():
-			from = m.At
-		case m.Kind == Fixed && !from.IsZero():
-			shade(m.At)
-		}
-	}
-	if !from.IsZero() {
-		shade(d.at(d.minutes))
+	d.DashedLineStroke(points, color, width, dashes)
+}
+
+func (d drawing) shadeOutages() {
+	for _, o := range d.outages {
+		d.FilledRect(d.x(o.from), top, d.x(o.to), d.floor, d.outage, d.outage, 0)
 	}
 }
 
-// scale draws the values on the left, from zero.
-func (d drawing) scale() {
-	const steps = 4
-	for i := range steps + 1 {
-		value := d.peak * float64(i) / steps
+// drawScale draws the values on the left, from zero.
+func (d drawing) drawScale() {
+	for i := range d.steps + 1 {
+		value := d.step * float64(i)
 		y := d.y(value)
 		d.LineStroke([]charts.Point{{X: left, Y: y}, {X: width - right, Y: y}}, d.faint, 1.5)
 		text := short(value)
-		box := d.MeasureText(text, 0, d.font(small, d.text))
-		d.Text(text, left-box.Width()-14, y+box.Height()/2, 0, d.font(small, d.text))
+		d.Text(text, left-d.wide(text, small)-14, y+small/3, 0, d.font(small, d.text))
 	}
 }
 
-// hours draws the times below, few enough not to touch.
-func (d drawing) hours() {
-	const labels = 6
-	step := max(1, int(math.Ceil(float64(d.minutes-1)/labels)))
-	for i := 0; i < d.minutes; i += step {
+// paces are the minutes between two times below the picture.
+var paces = []int{1, 2, 5, 10, 15, 30, 60, 120, 180, 360}
+
+// drawHours draws round times below, few enough not to touch; the zone stands after the first, and where it changes.
+func (d drawing) drawHours() {
+	const most = 5
+	pace := paces[len(paces)-1]
+	for _, p := range paces {
+		if (d.minutes-1)/p <= most {
+			pace = p
+			break
+		}
+	}
+	zone, free := "", 0
+	for i := range d.minutes {
 		at := d.at(i)
+		if (at.Hour()*60+at.Minute())%pace != 0 {
+			continue
+		}
 		text := at.Format("15:04")
-		box := d.MeasureText(text, 0, d.font(small, d.text))
-		x := d.x(at)
-		d.LineStroke([]charts.Point{{X: x, Y: height - bottom}, {X: x, Y: height - bottom + 8}}, d.text, 2)
-		d.Text(text, min(x-box.Width()/2, width-box.Width()-6), height-bottom+18+box.Height(), 0, d.font(small, d.text))
+		from := d.x(at) - d.wide(text, small)/2
+		d.LineStroke([]charts.Point{{X: d.x(at), Y: d.floor}, {X: d.x(at), Y: d.floor + 10}}, d.text, 2)
+		if name := d.zoneAt(i); name != zone {
+			zone, text = name, text+" "+name
+		}
+		from = min(from, width-edge-d.wide(text, small))
+		if from < free {
+			continue // its tick is there
+		}
+		d.Text(text, from, d.floor+44, 0, d.font(small, d.text))
+		free = from + d.wide(text, small) + markGap
 	}
-	zone, _ := d.at(0).Zone()
-	d.Text(zone, 16, height-bottom+18+d.MeasureText(zone, 0, d.font(small, d.text)).Height(), 0, d.font(small, d.text))
 }
 
-// line draws a series; where nothing is known it leaves a gap, and a minute alone is a dot.
-func (d drawing) line(l line, color charts.Color) {
+// drawLine draws a series; where nothing is known it leaves a gap, and a minute alone is a dot.
+func (d drawing) drawLine(i int, l line) {
+	color, dashes := d.shades.line[i], lineDashes[i]
 	var run []charts.Point
 	flush := func() {
 		switch len(run) {
 		case 0:
 		case 1:
-			d.Circle(4, run[0].X, run[0].Y, color, color, 1)
+			d.Circle(thick, run[0].X, run[0].Y, color, color, 1)
 		default:
-			d.LineStroke(run, color, 5)
+			d.stroke(run, color, thick, dashes)
 		}
 		run = nil
 	}
@@ -120,53 +184,46 @@ func (d drawing) line(l line, color charts.Color) {
 	flush()
 }
 
-// moments draws the marks, their words on two rows in turn so that neighbours do not cover one another.
-func (d drawing) moments() {
-	free := [2]int{left, left}
-	for _, m := range d.marks {
-		color := kinds[m.Kind]
-		x := d.x(m.At)
-		d.DashedLineStroke([]charts.Point{{X: x, Y: top - 6}, {X: x, Y: height - bottom}}, color, 3, []float64{10, 6})
-		text := clean(m.Text)
-		box := d.MeasureText(text, 0, d.font(small, color))
-		at := max(6, min(x-box.Width()/2, width-box.Width()-6))
-		row := 0
-		if at < free[0] {
-			row = 1
+// drawHeading draws the title, and what is counted where the title does not say it.
+func (d drawing) drawHeading() {
+	room := width - 2*24
+	if !strings.Contains(strings.ToLower(d.title), "per minute") {
+		text := d.fit(d.unit+" per minute", small, width/3)
+		at := width - 24 - d.wide(text, small)
+		d.Text(text, at, 50, 0, d.font(small, d.text))
+		room = at - 2*24
+	}
+	d.Text(d.fit(d.title, big, room), 24, 50, 0, d.font(big, d.text))
+}
+
+// planLegend takes the names of the lines, unless the title names the only one, and as many columns as they leave room for.
+func (d *drawing) planLegend() {
+	d.columns = 3
+	if len(d.series) == 1 && d.left == 0 && strings.Contains(d.title, d.series[0].name) {
+		return
+	}
+	for _, l := range d.series {
+		if d.wide(l.name, small) > d.cell()-swatch-edge {
+			d.columns = 2
 		}
-		if text == "" || at < free[row] {
-			continue // no room: its line is there
-		}
-		d.Text(text, at, top-14-row*30, 0, d.font(small, color))
-		free[row] = at + box.Width() + 16
+		d.legend = append(d.legend, l.name)
+	}
+	if d.left > 0 {
+		d.legend = append(d.legend, fmt.Sprintf("and %d more", d.left))
 	}
 }
 
-// heading draws the title, and the names of the lines where there are several.
-func (d drawing) heading() {
-	d.Text(d.title, 24, 46, 0, d.font(big, d.text))
-	if len(d.series) < 2 && d.left == 0 {
-		return
-	}
-	x := width - right
-	names := make([]string, 0, len(d.series)+1)
-	for _, l := range d.series {
-		names = append(names, l.name)
-	}
-	if d.left > 0 {
-		names = append(names, fmt.Sprintf("and %d more", d.left))
-	}
-	for i := len(names) - 1; i >= 0; i-- {
-		color := d.text
+// cell is the width of one name in the legend.
+func (d drawing) cell() int { return (width - 2*24) / d.columns }
+
+func (d drawing) drawLegend() {
+	for i, name := range d.legend {
+		x := 24 + i%d.columns*d.cell()
+		y := d.floor + bottom + i/d.columns*legendRow + 16
 		if i < len(d.series) {
-			color = palette[i]
+			d.stroke([]charts.Point{{X: x, Y: y - small/3}, {X: x + swatch - 12, Y: y - small/3}}, d.shades.line[i], thick+1, lineDashes[i])
+			x += swatch
 		}
-		box := d.MeasureText(names[i], 0, d.font(small, color))
-		x -= box.Width()
-		if x < 24 {
-			return
-		}
-		d.Text(names[i], x, height-10, 0, d.font(small, color))
-		x -= 40
+		d.Text(d.fit(name, small, d.cell()-swatch-edge), x, y, 0, d.font(small, d.text))
 	}
 }
