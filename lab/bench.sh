@@ -14,7 +14,12 @@ echo "# webhook to thread, click to updated card, resident memory of the real bi
 run e2e '.' "${times}x"
 echo "# compiling the operator's runbook; making the plan of a cause with its digest"
 run runbook '.' 200x
-echo "# diagnosis of a cluster; decisions; appending to a timeline"
+echo "# diagnosis of a cluster, and a whole sweep of it over HTTP"
 run diagnosis '.' 20x
+echo "# one poll of the watcher kept; a chart; the difference of two tables"
+run history '.' 20x
+run chart '.' 20x
+run drift '.' 200x
+echo "# decisions; appending to a timeline"
 run approval '.' 200x
 run timeline '.' 200x
