@@ -81,6 +81,13 @@ func (t *trail) take(p kafka.Progress, now time.Time) {
 	t.committed, t.waiting, t.looked = p.Committed, p.Waiting, now
 }
 
+// knows says whether a sink has been looked at.
+func (t *trails) knows(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.known[name] != nil
+}
+
 // still is how long a sink has not moved while records waited.
 func (t *trails) still(name string) time.Duration {
 	t.mu.Lock()

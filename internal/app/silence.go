@@ -21,6 +21,8 @@ type silence struct {
 	stall      time.Duration
 	log        *zap.Logger
 
+	seen    bool      // Kafka has answered once: it is ours to ask
+	dark    time.Time // since when it does not any more; zero when it does
 	asked   time.Time
 	skipped map[string]float64   // by connector, as the worker counts
 	losing  map[string]time.Time // when a count last grew
@@ -50,9 +52,7 @@ func newSilence(w *world, c config.Watch, log *zap.Logger) *silence {
 // mark looks, and puts what is silent into the snapshots. What cannot be looked at proves nothing.
 func (s *silence) mark(ctx context.Context, found map[string]connect.Connector, snaps map[string]alert.Snapshot, now time.Time) {
 	if s.trails != nil {
-		if err := s.trails.look(ctx, found, now); err != nil {
-			s.log.Debug("how far sinks are is not known", zap.Error(err))
-		}
+		s.watch(ctx, found, now)
 	}
 	if s.prometheus != nil && now.Sub(s.asked) >= lossesEvery {
 		s.asked = now
@@ -63,13 +63,39 @@ func (s *silence) mark(ctx context.Context, found map[string]connect.Connector, 
 			continue
 		}
 		switch {
-		case s.trails != nil && s.stall > 0 && s.trails.still(name) >= s.stall:
+		case s.stalled(name, now):
 			snap.State = alert.StalledState
 		case now.Sub(s.losing[name]) < losingFor && found[name].Config["errors.deadletterqueue.topic.name"] == "":
 			snap.State = alert.LosingState
 		}
 		snaps[name] = snap
 	}
+}
+
+// watch looks how far sinks have come, and notes since when Kafka does not answer.
+func (s *silence) watch(ctx context.Context, found map[string]connect.Connector, now time.Time) {
+	err := s.trails.look(ctx, found, now)
+	switch {
+	case err == nil:
+		s.seen, s.dark = true, time.Time{}
+	case s.dark.IsZero():
+		s.dark = now
+		fallthrough
+	default:
+		s.log.Debug("how far sinks are is not known", zap.Error(err))
+	}
+}
+
+// stalled says whether a sink stands still: records wait, or Kafka, which used to answer, does not, and then nothing can
+// flow through any of them.
+func (s *silence) stalled(name string, now time.Time) bool {
+	if s.trails == nil || s.stall <= 0 {
+		return false
+	}
+	if s.seen && !s.dark.IsZero() && s.trails.knows(name) {
+		return now.Sub(s.dark) >= s.stall
+	}
+	return s.trails.still(name) >= s.stall
 }
 
 // count notices which connectors have given records up since it was asked before. A count that goes back began anew.
