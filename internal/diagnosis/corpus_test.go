@@ -62,8 +62,11 @@ func corpus(t testing.TB, dir string) []labelled {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("testdata/%s: got %d files, %v", dir, len(files), err)
 	}
+	slices.SortStableFunc(files, func(a, b string) int { // sources.jsonl first: of a report that two lists hold, its case stays
+		return cmp.Compare(boolInt(strings.HasSuffix(b, "sources.jsonl")), boolInt(strings.HasSuffix(a, "sources.jsonl")))
+	})
 	var all []labelled
-	seen := map[string]bool{}
+	seen, reported := map[string]bool{}, map[string]string{}
 	for _, name := range files {
 		for n, line := range fileLines(t, name) {
 			var l labelled
@@ -79,10 +82,21 @@ func corpus(t testing.TB, dir string) []labelled {
 				t.Errorf("%s:%d: id %q, project %q, source %q, label %q: want each, the id unique and the label known", name, n+1, l.ID, l.Project, l.Source, l.Label)
 			}
 			seen[l.ID] = true
+			if first, again := reported[l.Source]; again && dir == "corpus" && first != name { // two lists hold the same report
+				continue
+			}
+			reported[l.Source] = name
 			all = append(all, l)
 		}
 	}
 	return all
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func fileLines(t testing.TB, name string) []string {
