@@ -70,7 +70,7 @@ func diagnosedView() remediation.View {
 			Mend: []string{`ALTER TABLE "cdc_orders" ADD COLUMN "coupon" text`}},
 			{Slug: diagnosis.Authentication, Title: "Authentication or authorization failure", Confidence: 0.35}},
 		Clocks:   []diagnosis.Clock{{What: "Kafka deletes the oldest record that postgres-sink-connector has not read", How: "orders/0 at 1234, kept 7 days", Until: noon.Add(220 * time.Minute)}},
-		Healers:  []diagnosis.Healer{{Connector: "postgres-sink-connector", Name: "Strimzi", Text: "it restarts it again within 2 min"}},
+		Healers:  []diagnosis.Healer{{Connector: "postgres-sink-connector", Name: "Strimzi", Text: "Strimzi restarts it again within 2 min"}},
 		News:     []string{"postgres answers again"},
 		Subjects: []diagnosis.Line{{Connector: "cassandra-source-connector", State: "RUNNING", Tasks: 1}, {Connector: "postgres-sink-connector", State: "RUNNING", Tasks: 3, Failed: []int{0, 2}, Worker: "10.0.0.7:8083"}},
 	}

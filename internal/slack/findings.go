@@ -13,6 +13,7 @@ import (
 const (
 	mostEvidence = 4
 	mostOthers   = 2
+	worthAWord   = 0.3 // of another cause
 	mostSubjects = 8
 )
 
@@ -56,11 +57,9 @@ func urgency(d diagnosis.Diagnosis) [][]piece {
 		rows = append(rows, []piece{words("⏳ "), bold("Data: "), words(cut(line(d.Clock()), 400))})
 	}
 	for _, h := range d.Healers {
-		sign := "🔁 "
-		if h.Exhausted {
-			sign = "🔁 (exhausted) "
+		if !h.Exhausted || h.Owner != "" { // what has given up is no news: somebody has been called
+			rows = append(rows, []piece{words("🔁 " + cut(line(h.Say()), 400))})
 		}
-		rows = append(rows, []piece{words(sign), bold(cut(line(h.Name), 40) + ": "), words(cut(line(h.Say()), 400))})
 	}
 	return rows[:min(len(rows), mostEvidence)]
 }
@@ -72,6 +71,9 @@ func others(d diagnosis.Diagnosis) string {
 	}
 	var names []string
 	for _, c := range d.Causes[1:min(len(d.Causes), mostOthers+1)] {
+		if c.Confidence < worthAWord {
+			continue
+		}
 		names = append(names, fmt.Sprintf("%s (%.0f %%)", cut(line(c.Title), 80), 100*c.Confidence))
 	}
 	return strings.Join(names, ", ")
