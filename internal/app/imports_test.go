@@ -48,6 +48,7 @@ var policy = map[string][]string{
 	"target/web":          {},
 	"target/workload":     {},
 	"redact":              {},
+	"seal":                {},
 	"config":              {},
 	"lab":                 {},
 	"lab/docker/service":  {},
