@@ -147,6 +147,8 @@ func (s *score) take(l labelled) {
 		s.silent++
 		if right {
 			s.guessed++
+		} else if top.Slug != None && top.Slug != Unknown {
+			s.wrong = append(s.wrong, fmt.Sprintf("%s (silent): want %s %v, got %s %.2f %q", l.ID, l.Label, l.Also, top.Slug, top.Confidence, first1(top.For)))
 		}
 		return
 	case l.Label == None:

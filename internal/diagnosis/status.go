@@ -108,6 +108,7 @@ func (x *examination) state(s Subject) {
 		c.add(x.remark("RUNNING with 0 tasks: nothing is moved", source))
 	default:
 		x.worker(s)
+		x.silently(s)
 	}
 }
 
