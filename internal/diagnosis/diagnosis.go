@@ -121,6 +121,7 @@ type Diagnosis struct {
 	Flows    []Flow    `json:"flows,omitempty"`   // how fast data moved, for the chart
 	Unread   []Remark  `json:"unread,omitempty"`  // what could not be looked up
 	News     []string  `json:"news,omitempty"`    // what is different from the diagnosis before
+	Kin      []Kin     `json:"kin,omitempty"`     // other open incidents with the same cause
 	// Healthy connectors and the failed ones, for the card's table.
 	Subjects []Line `json:"subjects"`
 }

@@ -47,6 +47,7 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	d := diagnosis.Diagnose(f.evidence(ctx, inc))
+	d.Kin = f.kin(ctx, inc, d)
 	if before != nil {
 		d.News = d.Compare(*before)
 	}
@@ -55,7 +56,7 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 			return err
 		}
 	}
-	if quiet && before != nil && before.Headline == d.Headline {
+	if quiet && before != nil && before.Headline == d.Headline && slices.Equal(before.Kin, d.Kin) {
 		return nil
 	}
 	if err := f.record(ctx, id, timeline.DiagnosisMade, timeline.Bot, "", told(before, d), summary(d)); err != nil {
@@ -71,6 +72,33 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	return f.lookAround(ctx, inc, d)
+}
+
+// mostKin bounds how many other incidents are compared: it is a hint, and must cost little.
+const mostKin = 20
+
+// kin are the open incidents of other pipelines that have the same cause. Each keeps its own thread, because its channel and
+// its approvers are its own; a shared cause is mended once. What cannot be read is left out.
+func (f *Flow) kin(ctx context.Context, inc incident.Incident, d diagnosis.Diagnosis) []diagnosis.Kin {
+	others, err := f.Incidents.List(ctx, incident.Filter{Open: true, Limit: mostKin})
+	if err != nil {
+		f.Log.Warn("other incidents not compared", zap.String("incident", inc.ID), zap.Error(err))
+		return nil
+	}
+	var list []diagnosis.Kin
+	for _, o := range others {
+		if o.ID == inc.ID || o.State == incident.Monitoring {
+			continue
+		}
+		theirs, err := f.Journal.Diagnosis(ctx, o.ID)
+		if err != nil || theirs == nil {
+			continue
+		}
+		if why, ok := d.Alike(*theirs); ok {
+			list = append(list, diagnosis.Kin{Incident: o.ID, Pipeline: o.Pipeline, Why: why})
+		}
+	}
+	return list
 }
 
 // evidence collects what the pipeline's systems answer and adds what the runbook knows.
@@ -151,7 +179,7 @@ func summary(d diagnosis.Diagnosis) map[string]any {
 			"retriable": c.Retriable, "why": c.Why, "connectors": c.Connectors, "for": c.For, "against": c.Against})
 	}
 	facts := map[string]any{"causes": causes, "probes": d.Probes, "connectors": d.Subjects, "excerpt": d.Excerpt}
-	for name, list := range map[string]any{"clocks": d.Clocks, "healers": d.Healers, "unread": d.Unread, "news": d.News} {
+	for name, list := range map[string]any{"kin": d.Kin, "clocks": d.Clocks, "healers": d.Healers, "unread": d.Unread, "news": d.News} {
 		if reflect.ValueOf(list).Len() > 0 {
 			facts[name] = list
 		}

@@ -72,6 +72,7 @@ func diagnosedView() remediation.View {
 		Clocks:   []diagnosis.Clock{{What: "Kafka deletes the oldest record that postgres-sink-connector has not read", How: "orders/0 at 1234, kept 7 days", Until: noon.Add(220 * time.Minute)}},
 		Healers:  []diagnosis.Healer{{Connector: "postgres-sink-connector", Name: "Strimzi", Text: "Strimzi restarts it again within 2 min"}},
 		News:     []string{"postgres answers again"},
+		Kin:      []diagnosis.Kin{{Incident: "INC-43", Pipeline: "europe", Why: "postgres does not answer either: connect 10.0.0.5:5432: connection refused"}},
 		Subjects: []diagnosis.Line{{Connector: "cassandra-source-connector", State: "RUNNING", Tasks: 1}, {Connector: "postgres-sink-connector", State: "RUNNING", Tasks: 3, Failed: []int{0, 2}, Worker: "10.0.0.7:8083"}},
 	}
 	v.Fixes = []remediation.Fix{

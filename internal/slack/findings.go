@@ -28,6 +28,9 @@ func diagnosisParts(d diagnosis.Diagnosis) []part {
 		cause = append(cause, []piece{words(cut(line(top.Why), 400))})
 	}
 	cause = append(cause, urgency(d)...)
+	if len(d.Kin) > 0 {
+		cause = append(cause, kin(d.Kin))
+	}
 	if others := others(d); others != "" {
 		cause = append(cause, []piece{italic("Also possible: "), words(others)})
 	}
@@ -48,6 +51,19 @@ func diagnosisParts(d diagnosis.Diagnosis) []part {
 		parts = append(parts, spare(lines(table...)))
 	}
 	return parts
+}
+
+// kin names the other incidents that mending this cause would mend.
+func kin(list []diagnosis.Kin) []piece {
+	var names []string
+	for _, k := range list[:min(len(list), mostOthers)] {
+		names = append(names, fmt.Sprintf("%s (%s)", k.Incident, cut(line(k.Pipeline), 60)))
+	}
+	text := strings.Join(names, ", ")
+	if rest := len(list) - len(names); rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return []piece{words("🔗 "), bold("Same cause as "), words(text + ": " + cut(line(list[0].Why), 200) + ". Mend it once.")}
 }
 
 // urgency says until when nothing is lost by waiting, and what may heal it without anybody.
