@@ -16,6 +16,8 @@ echo "# compiling the operator's runbook; making the plan of a cause with its di
 run runbook '.' 200x
 echo "# diagnosis of a cluster, and a whole sweep of it over HTTP"
 run diagnosis '.' 20x
+echo "# whole diagnosis of one failed connector: on the lab (when it is up); with PostgreSQL, Cassandra and Vault hanging"
+run app 'Diagnosis' 5x
 echo "# one poll of the watcher kept; a chart; the difference of two tables"
 run history '.' 20x
 run chart '.' 20x

@@ -268,7 +268,7 @@ func newBench(t *testing.T, s lab.Services) *bench {
 }
 
 // labEnvironment is the configuration that the lab stands for.
-func labEnvironment(t *testing.T, s lab.Services, files, pager, sink string) []string {
+func labEnvironment(t testing.TB, s lab.Services, files, pager, sink string) []string {
 	t.Helper()
 	pipeline := map[string]string{
 		"CONNECT_URL": s.Connect, "CONNECT_FILES": files, "POSTGRES_URL": s.Postgres, "CASSANDRA_HOSTS": s.Cassandra, "CASSANDRA_USERNAME": lab.BotOnCQL, "CASSANDRA_PASSWORD": lab.BotOnCQL,
