@@ -247,6 +247,23 @@ func resources(client *workloads.Connectors) source {
 	}}
 }
 
+// logLines is how much of the worker's log is read, and logFor how old it may be.
+const (
+	logLines = 500
+	logFor   = 15 * time.Minute
+)
+
+// workerLog reads the end of the worker's log when something has failed: it may say why where the trace does not.
+func workerLog(worker action.WorkloadClient, service string) source {
+	return source{"log of " + service, func(ctx context.Context, subjects []diagnosis.Subject) (diagnosis.Facts, error) {
+		if !slices.ContainsFunc(subjects, func(s diagnosis.Subject) bool { return s.Suspect && s.Status.Unhealthy() }) {
+			return diagnosis.Facts{}, nil
+		}
+		log, err := worker.Logs(ctx, logLines, logFor)
+		return diagnosis.Facts{Log: log}, err
+	}}
+}
+
 // sources are what a diagnosis can look up with the clients that are configured. Simulated ones have no facts to tell,
 // but for Prometheus, which is asked as any other.
 func (w *world) sources(p config.Pipeline) []diagnosis.Source {
@@ -272,6 +289,9 @@ func (w *world) sources(p config.Pipeline) []diagnosis.Source {
 	}
 	if w.operators != nil {
 		list = append(list, resources(w.operators))
+	}
+	if worker, ok := w.services[p.Connect.Service]; ok {
+		list = append(list, workerLog(worker, p.Connect.Service))
 	}
 	return list
 }

@@ -241,6 +241,8 @@ type Connect struct {
 	Timeout  time.Duration `key:"timeout" default:"10s" min:"100ms"`
 	// Files is the folder of connector configurations that runbooks name by path (-d @docker/connectors/sink.json).
 	Files string `key:"files" check:"folder"`
+	// Service is the one of the pipeline's services that is the worker: its log is read when a connector fails.
+	Service string `key:"service" default:"kafka-connect"`
 }
 
 // Postgres is the sink database. Progress tables are counted to prove that records arrive again.

@@ -74,6 +74,8 @@ func (c *Collector) Collect(ctx context.Context, cluster string, suspects []stri
 	all.Go(func() {
 		if subjects, probes[0] = c.subjects(ctx, cluster, suspects); probes[0].OK {
 			facts = c.facts(ctx, cluster, subjects)
+			c.hand(subjects, facts.Log)
+			facts.Log = ""
 		}
 	})
 	all.Wait()
@@ -82,6 +84,39 @@ func (c *Collector) Collect(ctx context.Context, cluster string, suspects []stri
 	}
 	slices.SortStableFunc(probes[1:], func(a, b Probe) int { return cmp.Compare(a.Name, b.Name) })
 	return Evidence{At: c.now(), Subjects: subjects, Probes: probes, Facts: facts}
+}
+
+// mostLogged is how many failed connectors are looked for in a log. In a storm their traces tell enough.
+const mostLogged = 20
+
+// hand gives the worker's log to the subjects that failed. It is the log of all connectors: what names another one and not
+// this one is left out.
+func (c *Collector) hand(subjects []Subject, log string) {
+	var failed []int
+	for i, s := range subjects {
+		if s.Suspect && len(failedParts(s)) > 0 {
+			failed = append(failed, i)
+		}
+	}
+	if log == "" || len(failed) > mostLogged {
+		return
+	}
+	entries := readLog(c.text(tail(log, longestLog)))
+	for _, i := range failed {
+		own := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return ofAnother(e, subjects[i].Connector, subjects) })
+		var lines []string
+		for _, e := range own {
+			lines = append(lines, e.text)
+		}
+		subjects[i].Log = strings.Join(lines, "\n")
+	}
+}
+
+// ofAnother says whether an entry names another connector and not this one.
+func ofAnother(e entry, connector string, subjects []Subject) bool {
+	return !strings.Contains(e.text, connector) && slices.ContainsFunc(subjects, func(s Subject) bool {
+		return s.Connector != connector && !strings.Contains(connector, s.Connector) && strings.Contains(e.text, s.Connector)
+	})
 }
 
 // probe runs one prober.

@@ -203,6 +203,40 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
+// logSource is a worker's log.
+type logSource string
+
+func (logSource) Name() string { return "log of kafka-connect" }
+
+func (l logSource) Look(context.Context, string, []Subject) (Facts, error) {
+	return Facts{Log: string(l)}, nil
+}
+
+// The worker's log tells of a task without a trace, and what it says of others is not told of this one.
+func TestLogOfTheWorker(t *testing.T) {
+	const secret = "Zq7kPlantedSecret"
+	log := logSource("[t] ERROR [orders|task-0] Task threw an uncaught and unrecoverable exception (x)\norg.postgresql.util.PSQLException: FATAL: password authentication failed for user \"cdc\" password=" + secret + "\n" +
+		"[t] ERROR [users|task-0] Task threw an uncaught and unrecoverable exception (x)\njava.lang.ClassNotFoundException: x.Y\n")
+	mute := func(state connect.State) connect.Connector {
+		return connect.Connector{Status: connect.Status{State: connect.Running, Tasks: []connect.Task{{State: state}}}}
+	}
+	c := &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: map[string]connect.Connector{"orders": mute(connect.Failed), "users": mute(connect.Running), "quiet": mute(connect.Running)}}}, Mask: &redact.Redactor{}, Sources: []Source{log}}
+	e := c.Collect(t.Context(), "w", []string{"orders", "quiet"})
+	d := Diagnose(e)
+	if d.Top().Slug != Authentication || len(d.Causes) != 1 {
+		report(t, d)
+		t.Errorf("got %s and %d causes, want authentication alone", d.Top().Slug, len(d.Causes))
+	}
+	if text := fmt.Sprintf("%+v", e); strings.Contains(text, secret) || e.Log != "" {
+		t.Errorf("the log is kept with its secrets: %s", text)
+	}
+	for _, s := range e.Subjects {
+		if (s.Log != "") != (s.Connector == "orders") {
+			t.Errorf("%s has the log %q", s.Connector, s.Log)
+		}
+	}
+}
+
 func TestLongTrace(t *testing.T) {
 	row := connect.Connector{Status: failing(pgDown + strings.Repeat("\tat a.B.c(B.java:1)\n", 200_000) + "Caused by: java.net.ConnectException: Connection refused\n").Status}
 	c := &Collector{Connect: map[string]ConnectReader{"w": cluster{rows: map[string]connect.Connector{"a": row}}}, Mask: redact.New()}

@@ -21,6 +21,7 @@ type Facts struct {
 	Workers   []Worker   // those that statuses name
 	Resources []Resource // connectors that an operator of Kubernetes keeps
 	Unread    []Remark   // what could not be looked up, and why
+	Log       string     // the end of the worker's log; the collector hands it to the subjects that failed
 }
 
 // Flow is how fast data moved through a connector.
@@ -117,6 +118,7 @@ func (f Facts) with(g Facts) Facts {
 		Leases: slices.Concat(f.Leases, g.Leases), Drifts: slices.Concat(f.Drifts, g.Drifts),
 		Bounds:  Bounds{Kept: slices.Concat(f.Kept, g.Kept), Slots: slices.Concat(f.Slots, g.Slots), Spaces: slices.Concat(f.Spaces, g.Spaces)},
 		Workers: slices.Concat(f.Workers, g.Workers), Resources: slices.Concat(f.Resources, g.Resources), Unread: slices.Concat(f.Unread, g.Unread),
+		Log: f.Log + g.Log,
 	}
 }
 
