@@ -100,3 +100,25 @@ func TestSealsDiffer(t *testing.T) {
 		}
 	})
 }
+
+func TestCloseAndOpen(t *testing.T) {
+	r := ring(t, "k1:"+one)
+	closed := r.Close("run", []byte(`{"id": "RUN-1"}`))
+	if got, err := r.Open("run", closed); err != nil || string(got) != `{"id": "RUN-1"}` {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for name, bad := range map[string]struct {
+		text string
+		want error
+	}{
+		"changed": {strings.Replace(string(closed), "RUN-1", "RUN-2", 1), ErrForged}, "plain": {`{"id": "RUN-1"}`, ErrUnknownKey}, "one word": {"x", ErrUnsealed}, "empty": {"", ErrUnsealed}, "no seal": {" {}", ErrUnsealed},
+	} {
+		if _, err := r.Open("run", []byte(bad.text)); !errors.Is(err, bad.want) {
+			t.Errorf("%s: got %v, want %v", name, err, bad.want)
+		}
+	}
+	var none *Ring
+	if got, err := none.Open("run", none.Close("run", []byte("x"))); err != nil || string(got) != "x" || none.Sum("run", nil) != "" || none.Check("run", nil, "k1:forged") != nil {
+		t.Errorf("without keys: got %q, %v", got, err)
+	}
+}
