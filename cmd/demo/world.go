@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -88,11 +90,13 @@ func (w *world) start(ctx context.Context, listen string, verbose bool) error {
 
 // settings are the demo's configuration, given as the environment would give it.
 func (w *world) settings(connectURL string) []string {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // it never fails
 	set := map[string]string{
 		"LISTEN": "127.0.0.1:0", "SLACK_API_URL": w.slack.APIURL(), "SLACK_BOT_TOKEN": w.slack.BotToken(), "SLACK_APP_TOKEN": w.slack.AppToken(), "SLACK_CHANNEL": "cdc-incidents",
 		"WATCH_EVERY": "1s", "WATCH_THRESHOLD": threshold.String(), "INCIDENT_QUIET_PERIOD": quiet.String(), "EXECUTION_SETTLE": settle.String(), "EXECUTION_VERIFY_TIMEOUT": "30s",
 		"PIPELINES_WAREHOUSE_CONNECT_URL": connectURL, "PIPELINES_WAREHOUSE_POSTGRES_URL": "postgres://admin@127.0.0.1:5432/warehouse", "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES": "cdc_orders",
-		"APPROVAL_HIGH_RISK_APPROVALS": "1",
+		"APPROVAL_HIGH_RISK_APPROVALS": "1", "SEAL_KEYS": "demo:" + hex.EncodeToString(secret),
 	}
 	maps.Copy(set, w.pace)
 	var environ []string

@@ -27,6 +27,7 @@ import (
 	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/runbook"
+	"cdcbot/internal/seal"
 	"cdcbot/internal/slack"
 	"cdcbot/internal/timeline"
 )
@@ -66,6 +67,7 @@ type App struct {
 	config   *config.Config
 	log      *zap.Logger
 	redis    redis.UniversalClient
+	seal     *seal.Ring // nil without keys, which only the demo and tests may be
 	flow     *remediation.Flow
 	engine   *remediation.Engine
 	slack    *slack.Bot
@@ -86,7 +88,11 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
+	ring, err := keys(o.Config.Seal)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.redis == nil {
 		if a.redis, err = openRedis(o.Config.Redis); err != nil {
@@ -127,6 +133,9 @@ func servable(o Options) error {
 	if c.Slack.AppToken == "" {
 		e.Problems = append(e.Problems, config.Problem{Key: "slack.app_token", Expect: "the app-level token (xapp-…), or slack.app_token_file"})
 	}
+	if c.Seal.Keys == "" && !o.Ephemeral {
+		e.Problems = append(e.Problems, config.Problem{Key: "seal.keys", Expect: "a key that Redis never holds, such as k1:$(openssl rand -hex 32), or seal.keys_file; all replicas have the same"})
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); err == nil && c.Alerts.Token == "" && c.Alerts.Username == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		e.Problems = append(e.Problems, config.Problem{Key: "alerts.token", Expect: "a token, because listen is " + c.Listen + " and others can reach it"})
@@ -135,6 +144,18 @@ func servable(o Options) error {
 		return &e
 	}
 	return nil
+}
+
+// keys are those that seal records; none is nil.
+func keys(c config.Seal) (*seal.Ring, error) {
+	if c.Keys == "" {
+		return nil, nil
+	}
+	ring, err := seal.Parse(c.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("seal.keys: %w", err)
+	}
+	return ring, nil
 }
 
 func (a *App) wire(books library) error {
@@ -181,9 +202,9 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 	f := &remediation.Flow{
 		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
 		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text},
-		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL},
+		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL, Seal: a.seal},
 		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High},
-		Journal:   &remediation.Journal{Redis: a.redis},
+		Journal:   &remediation.Journal{Redis: a.redis, Seal: a.seal},
 		Library:   watched{books, c.Watch.Alert},
 		Pipelines: map[string]remediation.Pipeline{},
 		Room:      room,

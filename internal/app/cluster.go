@@ -57,7 +57,7 @@ func (a *App) open(mask *redact.Redactor) (map[string]*cluster, error) {
 
 func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	p := a.config.Pipelines[name]
-	w, err := openWorld(a.config, name, a.redis)
+	w, err := openWorld(a.config, name, a.redis, a.seal)
 	if err != nil {
 		return nil, err
 	}

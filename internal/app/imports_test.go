@@ -24,11 +24,11 @@ var policy = map[string][]string{
 
 	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect"},
 	"commands":    {"remediation", "connect", "timeline", "approval", "incident"},
-	"remediation": {"chart", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
+	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
 	"runbook":     {"action", "connect"},
 	"action":      {"connect"},
-	"approval":    {"incident"},
+	"approval":    {"incident", "seal"},
 	"incident":    {"alert"},
 	"timeline":    {"incident", "redact"},
 

@@ -258,7 +258,7 @@ func newBench(t *testing.T, s lab.Services) *bench {
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = rdb.Close() })
-	if b.world, err = openWorld(cfg, "warehouse", rdb); err != nil {
+	if b.world, err = openWorld(cfg, "warehouse", rdb, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.world.close)

@@ -14,6 +14,7 @@ import (
 	"cdcbot/internal/action"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
+	"cdcbot/internal/seal"
 	"cdcbot/internal/target/cassandra"
 	"cdcbot/internal/target/dlq"
 	"cdcbot/internal/target/kafka"
@@ -135,9 +136,10 @@ func (w *world) close() {
 // keepFor is how long what a half-done action saved stays: long enough for somebody to come back to it.
 const keepFor = 7 * 24 * time.Hour
 
-// keeper implements action.Keeper on Redis.
+// keeper implements action.Keeper on Redis; what it keeps is sealed.
 type keeper struct {
 	redis    redis.UniversalClient
+	seal     *seal.Ring
 	pipeline string
 }
 
@@ -145,7 +147,7 @@ func (k keeper) key(name string) string { return "cdcbot:kept:" + k.pipeline + "
 
 // Keep implements action.Keeper.
 func (k keeper) Keep(ctx context.Context, name string, value []byte) error {
-	if err := k.redis.Set(ctx, k.key(name), value, keepFor).Err(); err != nil {
+	if err := k.redis.Set(ctx, k.key(name), k.seal.Close(k.key(name), value), keepFor).Err(); err != nil {
 		return fmt.Errorf("keeping %s: %w", name, err)
 	}
 	return nil
@@ -160,11 +162,14 @@ func (k keeper) Kept(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what was kept of %s: %w", name, err)
 	}
+	if value, err = k.seal.Open(k.key(name), value); err != nil { // what is kept becomes a connector's configuration
+		return nil, fmt.Errorf("what was kept of %s: %w", name, err)
+	}
 	return value, nil
 }
 
 // openWorld makes the clients of a pipeline; it does not connect. rdb is where half-done work is kept; nil keeps nothing.
-func openWorld(c *config.Config, name string, rdb redis.UniversalClient) (*world, error) {
+func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *seal.Ring) (*world, error) {
 	p := c.Pipelines[name]
 	w := &world{Nothing: action.Nothing{Pipeline: name}, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
 	own, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout})
@@ -173,7 +178,7 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient) (*world
 	}
 	w.clusters[""], w.clusters[name] = own, own
 	if rdb != nil {
-		w.keeper = keeper{rdb, name}
+		w.keeper = keeper{rdb, ring, name}
 	}
 	for _, part := range []struct {
 		key  string

@@ -46,6 +46,7 @@ var (
 	ErrUsed         = errors.New("approval was used already")
 	ErrDuplicate    = errors.New("the same plan is already waiting for approval")
 	ErrPolicy       = errors.New("policy does not allow this person to decide")
+	ErrForged       = errors.New("the record in Redis is not as this bot wrote it")
 
 	// ErrUnavailable means that Redis did not answer: whether the change was made is not known. Asking again shows it.
 	ErrUnavailable = errors.New("redis is away")
@@ -62,7 +63,8 @@ type Recipe struct {
 
 // Request asks people to agree to a digest.
 type Request struct {
-	ID        string     `json:"id"` // "REQ-17"
+	ID        string     `json:"id"`              // "REQ-17"
+	Nonce     string     `json:"nonce,omitempty"` // makes this request's seal its own
 	Incident  string     `json:"incident"`
 	Recipe    Recipe     `json:"recipe"`
 	Digest    string     `json:"digest"`
@@ -76,8 +78,15 @@ type Request struct {
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt time.Time  `json:"expires_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
-	Run       string     `json:"run,omitempty"` // the run that used the grant
-	Why       string     `json:"why,omitempty"` // why it was voided or what made it expire, in words
+	Run       string     `json:"run,omitempty"`   // the run that used the grant
+	Why       string     `json:"why,omitempty"`   // why it was voided or what made it expire, in words
+	Taken     *Taken     `json:"taken,omitempty"` // the run's own word that it has the grant
+}
+
+// Taken is a run's claim on a request.
+type Taken struct {
+	Run string    `json:"run"` // run ID
+	At  time.Time `json:"at"`
 }
 
 // Verdict is a person's answer.

@@ -1,6 +1,7 @@
 -- Turns an approved request into the right of one run, once. The run that has it may ask again.
 -- KEYS[1] hash of the request   (KEYS[2] and KEYS[3], the indexes of pending requests, are not used)
 -- ARGV[1] digest of the plan about to run   ARGV[2] run   ARGV[3] now, Unix ms   ARGV[4] how long an approval holds, ms
+-- ARGV[5] the claim as JSON   ARGV[6] seal of ARGV[5]
 -- Returns "ok", "notfound", "digest", "used", "notapproved" or "expired". "ok" uses the request up; "expired" ends an
 -- approval that has waited too long; nothing else changes anything.
 local request = KEYS[1]
@@ -18,5 +19,5 @@ if tonumber(ARGV[3]) >= tonumber(ended) + tonumber(ARGV[4]) then
   redis.call('HSET', request, 'state', 'expired', 'ended', ARGV[3], 'why', 'approved, but not run in time')
   return 'expired'
 end
-redis.call('HSET', request, 'state', 'used', 'run', ARGV[2])
+redis.call('HSET', request, 'state', 'used', 'run', ARGV[2], 'claim', ARGV[5], 'claimseal', ARGV[6])
 return 'ok'

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // normal makes the spellings of one user ID equal: Slack's IDs are ASCII letters and digits, written in upper case.
@@ -30,14 +31,23 @@ func (r Request) Approvers() []string {
 	return users
 }
 
+// lastDecision is when the decision was made that ended the asking; zero when there is none. Replicas' clocks may disagree:
+// it is the last one in order, not the latest.
+func (r Request) lastDecision() time.Time {
+	if len(r.Decisions) == 0 {
+		return time.Time{}
+	}
+	return r.Decisions[len(r.Decisions)-1].At
+}
+
 // agreed counts again what the script counted, from the decisions themselves: enough distinct people, none of them the
-// requester, each for this digest, and nobody against.
+// requester, each for this digest and before the request expired, and nobody against.
 func (r Request) agreed() bool {
 	requester, _ := normal(r.Requester) // "" when the bot proposed
 	people := map[string]bool{}
 	for _, d := range r.Decisions {
 		who, err := normal(d.User)
-		if err != nil || who == requester || d.Verdict != Approve || d.Digest != r.Digest {
+		if err != nil || who == requester || d.Verdict != Approve || d.Digest != r.Digest || !d.At.Before(r.ExpiresAt) {
 			return false
 		}
 		people[who] = true

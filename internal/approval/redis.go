@@ -2,7 +2,9 @@ package approval
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"cdcbot/internal/seal"
 )
 
 // Store keeps requests in Redis; every change is one Lua script, so that two replicas and two clicks are one decision.
@@ -20,6 +24,10 @@ type Store struct {
 	Now         func() time.Time
 	TTL         time.Duration // how long a request waits; default 30 min
 	ApprovedTTL time.Duration // how long an approval waits for its run; default 10 min
+
+	// Seal proves that requests and decisions were written by this bot: write access to Redis is no power to approve. A nil
+	// one seals nothing.
+	Seal *seal.Ring
 }
 
 //go:embed ask.lua
@@ -94,7 +102,7 @@ func (s *Store) Get(ctx context.Context, id string) (Request, error) {
 	if err != nil {
 		return Request{}, away("reading "+id, err)
 	}
-	return decode(id, fields)
+	return s.decode(id, fields)
 }
 
 // ForIncident lists an incident's requests in the order they were asked.
@@ -124,7 +132,10 @@ func (s *Store) list(ctx context.Context, key string) ([]Request, error) {
 	}
 	list := make([]Request, 0, len(ids))
 	for i, id := range ids {
-		r, err := decode(id, read[i].Val())
+		r, err := s.decode(id, read[i].Val())
+		if errors.Is(err, ErrForged) { // one of them must not hide the others
+			r, err = Request{ID: id, State: Voided, Why: ErrForged.Error()}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -133,12 +144,16 @@ func (s *Store) list(ctx context.Context, key string) ([]Request, error) {
 	return list, nil
 }
 
-// decode puts a request together: what was asked never changes, what became of it are fields that scripts set.
-func decode(id string, fields map[string]string) (Request, error) {
+// decode puts a request together: what was asked never changes, what became of it are fields that scripts set. What was
+// not written by this bot is no request.
+func (s *Store) decode(id string, fields map[string]string) (Request, error) {
 	var r Request
 	body, ok := fields["body"]
 	if !ok {
 		return r, fmt.Errorf("%q: %w", id, ErrNotFound)
+	}
+	if err := s.Seal.Check("request "+id, []byte(body), fields["seal"]); err != nil {
+		return r, fmt.Errorf("request %s: %w: %w", id, ErrForged, err)
 	}
 	if err := json.Unmarshal([]byte(body), &r); err != nil {
 		return r, fmt.Errorf("decoding %s: %w", id, err)
@@ -151,15 +166,59 @@ func decode(id string, fields map[string]string) (Request, error) {
 		}
 		r.EndedAt = time.UnixMilli(ms).UTC()
 	}
-	r.Decisions = nil
-	for n := 1; fields["decision:"+strconv.Itoa(n)] != ""; n++ {
-		var d Decision
-		if err := json.Unmarshal([]byte(fields["decision:"+strconv.Itoa(n)]), &d); err != nil {
-			return r, fmt.Errorf("decoding decision %d of %s: %w", n, id, err)
-		}
-		r.Decisions = append(r.Decisions, d)
+	var err error
+	if r.Decisions, err = s.decisions(id, body, fields); err != nil {
+		return r, err
 	}
-	return r, nil
+	r.Taken, err = s.claimed(id, body, fields)
+	return r, err
+}
+
+// claimed reads which run has used the request up; nil when none has.
+func (s *Store) claimed(id, body string, fields map[string]string) (*Taken, error) {
+	text := fields["claim"]
+	if text == "" {
+		return nil, nil
+	}
+	if err := s.Seal.Check(claimOn(id, body), []byte(text), fields["claimseal"]); err != nil {
+		return nil, fmt.Errorf("claim on %s: %w: %w", id, ErrForged, err)
+	}
+	var c Taken
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return nil, fmt.Errorf("decoding the claim on %s: %w", id, err)
+	}
+	return &c, nil
+}
+
+// decisions reads what people answered, in order.
+func (s *Store) decisions(id, body string, fields map[string]string) ([]Decision, error) {
+	var list []Decision
+	for n := 1; ; n++ {
+		text := fields["decision:"+strconv.Itoa(n)]
+		if text == "" {
+			return list, nil
+		}
+		if err := s.Seal.Check(answerTo(id, body), []byte(text), fields["seal:"+strconv.Itoa(n)]); err != nil {
+			return nil, fmt.Errorf("decision %d of %s: %w: %w", n, id, ErrForged, err)
+		}
+		var d Decision
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			return nil, fmt.Errorf("decoding decision %d of %s: %w", n, id, err)
+		}
+		list = append(list, d)
+	}
+}
+
+// answerTo is the domain of a decision's seal. It names the whole request, which has a nonce: a decision that was once made
+// is good for no other request, not even for one that bears the same number again.
+func answerTo(id, body string) string { return "decision " + id + " " + hash(body) }
+
+// claimOn is the domain of the seal of a run's claim.
+func claimOn(id, body string) string { return "claim " + id + " " + hash(body) }
+
+func hash(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
 }
 
 func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }

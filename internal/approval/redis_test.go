@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"cdcbot/internal/seal"
 )
 
 func dial(t *testing.T, addr string) redis.UniversalClient {
@@ -120,5 +123,14 @@ func must[T any](t *testing.T) func(T, error) T {
 }
 
 func newStore(client redis.UniversalClient, c *clock) *Store {
-	return &Store{Redis: client, Now: c.now, TTL: 30 * time.Minute, ApprovedTTL: 10 * time.Minute}
+	return &Store{Redis: client, Now: c.now, TTL: 30 * time.Minute, ApprovedTTL: 10 * time.Minute, Seal: keys}
 }
+
+// keys are those of every store of the tests.
+var keys = func() *seal.Ring {
+	r, err := seal.Parse("k1:" + strings.Repeat("5a", 32))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}()

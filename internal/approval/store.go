@@ -2,6 +2,7 @@ package approval
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,6 +58,8 @@ func (s *Store) prepare(r Request) (Request, error) {
 		return r, fmt.Errorf("requester: %w", err)
 	}
 	r.State, r.Decisions, r.EndedAt, r.Run, r.Why = Pending, nil, time.Time{}, "", ""
+	r.Taken = nil
+	r.Nonce = rand.Text()
 	r.CreatedAt = s.now()
 	r.ExpiresAt = r.CreatedAt.Add(orDefault(s.TTL, 30*time.Minute))
 	return r, nil
@@ -81,7 +84,7 @@ func (s *Store) ask(ctx context.Context, r *Request) (string, error) {
 	}
 	keys := []string{seqKey, requestKey(r.ID), waitingKey, pendingKey, incidentKey(r.Incident)}
 	answer, err := askScript.Run(ctx, s.Redis, keys, last, r.ID, strconv.Quote(r.Incident)+r.Digest, body, r.Digest,
-		requester, r.Needed, r.ExpiresAt.UnixMilli()).Text()
+		requester, r.Needed, r.ExpiresAt.UnixMilli(), s.Seal.Sum("request "+r.ID, body)).Text()
 	if err != nil {
 		return "", away("storing "+r.ID, err)
 	}
@@ -100,12 +103,41 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision) (Request, err
 		return Request{}, err
 	}
 	d.User, d.At = strings.TrimSpace(d.User), s.now()
-	body, err := json.Marshal(d)
+	asked, body, code, err := s.sealed(ctx, "deciding", id, answerTo, d)
 	if err != nil {
-		return Request{}, fmt.Errorf("encoding a decision on %s: %w", id, err)
+		return Request{}, err
 	}
-	_, refusal := s.run(ctx, decideScript, "deciding", id, id, user, string(d.Verdict), d.Digest, body, d.At.UnixMilli())
+	requester, _ := normal(asked.Requester) // "" when the bot proposed
+	_, refusal := s.run(ctx, decideScript, "deciding", id, id, user, string(d.Verdict), d.Digest, body, d.At.UnixMilli(), code,
+		asked.ExpiresAt.UnixMilli(), requester, asked.Digest, asked.Needed)
 	return s.after(ctx, id, refusal)
+}
+
+// sealed is what somebody adds to a request as it is stored, and its seal; and what was asked. A request that this bot did
+// not write takes nothing.
+func (s *Store) sealed(ctx context.Context, doing, id string, domain func(id, body string) string, what any) (r Request, record []byte, code string, err error) {
+	if !isID(id) {
+		return r, nil, "", fmt.Errorf("%s %q: %w", doing, id, ErrNotFound)
+	}
+	asked, err := s.Redis.HMGet(ctx, requestKey(id), "body", "seal").Result()
+	if err != nil {
+		return r, nil, "", away(doing+" "+id, err)
+	}
+	body, found := asked[0].(string)
+	if !found {
+		return r, nil, "", fmt.Errorf("%s %q: %w", doing, id, ErrNotFound)
+	}
+	own, _ := asked[1].(string)
+	if err = s.Seal.Check("request "+id, []byte(body), own); err != nil {
+		return r, nil, "", fmt.Errorf("%s %s: %w: %w", doing, id, ErrForged, err)
+	}
+	if err := json.Unmarshal([]byte(body), &r); err != nil {
+		return r, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
+	}
+	if record, err = json.Marshal(what); err != nil {
+		return r, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
+	}
+	return r, record, s.Seal.Sum(domain(id, body), record), nil
 }
 
 // after reads the request as it stands now; the refusal, if any, goes with it.
@@ -147,7 +179,7 @@ func (s *Store) end(ctx context.Context, id string, to State, user, why string) 
 
 // Claim turns an approved request into a grant for a run, once. The same run may claim again, which is how a replica
 // takes over after a crash; another run may not (ErrUsed). An approval that waited longer than ApprovedTTL ends as
-// expired (ErrExpired).
+// expired (ErrExpired). What counts is what people and this bot have sealed, not what Redis says of it.
 func (s *Store) Claim(ctx context.Context, id, digest, run string) (Grant, error) {
 	if run == "" {
 		return Grant{}, fmt.Errorf("claiming %s: run is empty; expected the run's ID", id)
@@ -156,12 +188,34 @@ func (s *Store) Claim(ctx context.Context, id, digest, run string) (Grant, error
 	if err != nil {
 		return Grant{}, err
 	}
-	if (r.State == Approved || r.State == Used) && !r.agreed() {
-		return Grant{}, fmt.Errorf("claiming %s: it says %s, but its decisions do not: %w", id, r.State, ErrNotApproved)
+	if err := ripe(r, run); err != nil {
+		return Grant{}, fmt.Errorf("claiming %s: %w", id, err)
 	}
-	hold := orDefault(s.ApprovedTTL, 10*time.Minute)
-	if _, err := s.run(ctx, claimScript, "claiming", id, digest, run, s.now().UnixMilli(), hold.Milliseconds()); err != nil {
+	hold, now := orDefault(s.ApprovedTTL, 10*time.Minute), s.now()
+	_, record, code, err := s.sealed(ctx, "claiming", id, claimOn, Taken{Run: run, At: now})
+	if err != nil {
+		return Grant{}, err
+	}
+	if _, err := s.run(ctx, claimScript, "claiming", id, digest, run, now.UnixMilli(), hold.Milliseconds(), record, code); err != nil {
 		return Grant{}, err
 	}
 	return Grant{request: r.ID, digest: r.Digest, run: run}, nil
+}
+
+// ripe looks whether what is sealed bears out what the fields say: that people agreed when they say so, and that the run
+// that has it has claimed it. Anything else the script refuses.
+func ripe(r Request, run string) error {
+	switch {
+	case r.State != Approved && r.State != Used:
+		return nil
+	case !r.agreed():
+		return fmt.Errorf("it says %s, but its decisions do not: %w", r.State, ErrNotApproved)
+	case r.State == Approved && !r.EndedAt.Equal(r.lastDecision()):
+		return fmt.Errorf("it says that it was approved at %s, but the last decision is of %s: %w", r.EndedAt, r.lastDecision(), ErrForged)
+	case r.State == Approved && r.Taken != nil:
+		return fmt.Errorf("it says approved, but %s has claimed it: %w", r.Taken.Run, ErrForged)
+	case r.State == Used && r.Run == run && (r.Taken == nil || r.Taken.Run != run):
+		return fmt.Errorf("it says that %s has it, but %s never claimed it: %w", run, run, ErrForged)
+	}
+	return nil
 }

@@ -147,6 +147,10 @@ func TestAskKeepsWhatIsAsked(t *testing.T) {
 		ask.State, ask.Run, ask.Decisions, ask.EndedAt = Used, "RUN-9", []Decision{{User: "U9", Verdict: Approve, Digest: digest}}, c.at // none of it is the asker's
 		asked := must[Request](t)(s.Ask(t.Context(), ask))
 		want := request("U1", 1)
+		if len(asked.Nonce) < 20 {
+			t.Errorf("nonce %q, want one that nobody can guess", asked.Nonce)
+		}
+		want.Nonce = asked.Nonce
 		want.ID, want.State, want.Reason, want.CreatedAt, want.ExpiresAt = "REQ-1", Pending, "it is down", c.at, c.at.Add(30*time.Minute)
 		if diff := cmp.Diff(want, asked); diff != "" {
 			t.Error(diff)

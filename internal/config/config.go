@@ -17,6 +17,7 @@ type Config struct {
 	Listen     string              `key:"listen" default:"127.0.0.1:8080" check:"hostport"`
 	Log        Log                 `key:"log"`
 	Redis      Redis               `key:"redis"`
+	Seal       Seal                `key:"seal"`
 	Slack      Slack               `key:"slack"`
 	Alerts     Alerts              `key:"alerts"`
 	Watch      Watch               `key:"watch"`
@@ -64,6 +65,12 @@ type Log struct {
 type Redis struct {
 	URL      string `key:"url" default:"redis://127.0.0.1:6379/0" check:"redis"`
 	Password string `key:"password" secret:"true"`
+}
+
+// Seal holds the keys that prove requests, decisions, runs and timelines to be the bot's own: "<id>:<hexadecimal secret>",
+// several separated by blanks, commas or lines, the newest first. All replicas have the same.
+type Seal struct {
+	Keys string `key:"keys" secret:"true"`
 }
 
 // Slack is the workspace. Tokens are the bot token (xoxb-…) and the app-level token (xapp-…) with connections:write.

@@ -92,7 +92,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 	defer func() { _ = slack.Close() }()
 	bot := exec.Command(bin, "serve")
 	bot.Env = append(os.Environ(), "CDCBOT_LISTEN=127.0.0.1:0", "CDCBOT_REDIS_URL="+lab.Redis(b).URL, "CDCBOT_SLACK_API_URL="+slack.APIURL(), "CDCBOT_SLACK_BOT_TOKEN="+slack.BotToken(), "CDCBOT_SLACK_APP_TOKEN="+slack.AppToken(),
-		"CDCBOT_SLACK_CHANNEL="+channel, "CDCBOT_PIPELINES_WAREHOUSE_CONNECT_URL=http://127.0.0.1:1")
+		"CDCBOT_SLACK_CHANNEL="+channel, "CDCBOT_SEAL_KEYS="+sealKeys, "CDCBOT_PIPELINES_WAREHOUSE_CONNECT_URL=http://127.0.0.1:1")
 	began := time.Now()
 	if err := bot.Start(); err != nil {
 		b.Fatal(err)

@@ -31,7 +31,7 @@ func onLab(t *testing.T, services lab.Services, file string, more ...string) *wo
 	}
 	environ := []string{}
 	for k, v := range map[string]string{
-		"LISTEN": hook.Host, "ALERTS_TOKEN": services.WebhookToken, "REDIS_URL": lab.Redis(t).URL, "WATCH_ENABLED": "false",
+		"LISTEN": hook.Host, "ALERTS_TOKEN": services.WebhookToken, "REDIS_URL": lab.Redis(t).URL, "SEAL_KEYS": sealKeys, "WATCH_ENABLED": "false",
 		"SLACK_API_URL": w.slack.APIURL(), "SLACK_BOT_TOKEN": w.slack.BotToken(), "SLACK_APP_TOKEN": w.slack.AppToken(), "SLACK_CHANNEL": channel,
 		"EXECUTION_SETTLE": "2s", "EXECUTION_VERIFY_TIMEOUT": "1m", "PIPELINES_WAREHOUSE_CONNECT_URL": services.Connect, "PIPELINES_WAREHOUSE_CONNECTORS": lab.SourceConnector + "," + lab.SinkConnector,
 		"PIPELINES_WAREHOUSE_POSTGRES_URL": services.Postgres, "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES": lab.Table,

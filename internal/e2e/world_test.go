@@ -83,8 +83,11 @@ func newWorld(more ...string) (*world, error) {
 	return w, w.slack.Wait(within(patient), "socket mode", func() bool { return w.slack.Connected() > 0 })
 }
 
+// sealKeys are the test's own.
+var sealKeys = "k1:" + strings.Repeat("5a", 32)
+
 func (w *world) run(ctx context.Context, url string, more []string) error {
-	environ := []string{"LISTEN=127.0.0.1:0", "SLACK_API_URL=" + w.slack.APIURL(), "SLACK_BOT_TOKEN=" + w.slack.BotToken(), "SLACK_APP_TOKEN=" + w.slack.AppToken(), "SLACK_CHANNEL=" + channel, "ALERTS_TOKEN=" + token,
+	environ := []string{"LISTEN=127.0.0.1:0", "SEAL_KEYS=" + sealKeys, "SLACK_API_URL=" + w.slack.APIURL(), "SLACK_BOT_TOKEN=" + w.slack.BotToken(), "SLACK_APP_TOKEN=" + w.slack.AppToken(), "SLACK_CHANNEL=" + channel, "ALERTS_TOKEN=" + token,
 		"WATCH_EVERY=1s", "WATCH_THRESHOLD=1s", "EXECUTION_SETTLE=1s", "EXECUTION_VERIFY_TIMEOUT=20s", "PIPELINES_WAREHOUSE_CONNECT_URL=" + url,
 		"PIPELINES_WAREHOUSE_POSTGRES_URL=postgres://admin@127.0.0.1:5432/warehouse", "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES=cdc_orders"}
 	environ = append(environ, more...)

@@ -66,6 +66,9 @@ func pending(s runbook.Step) RunStep {
 // person has done what the run waited for; it goes on where the journal says it stands.
 func (f *Flow) execute(ctx context.Context, id, runID string) error {
 	run, err := f.Journal.Run(ctx, id, runID)
+	if errors.Is(err, ErrForged) {
+		return f.record(ctx, id, timeline.RunFinished, timeline.Bot, "forged:"+runID, runID+" does not run: "+ErrForged.Error(), map[string]any{"run": runID, "state": Failed})
+	}
 	if err != nil {
 		return err
 	}
@@ -146,6 +149,9 @@ func (x *execution) walk(ctx context.Context) error {
 // agreed to in case a crash kept it from being written.
 func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error) {
 	req, err := x.Approvals.Get(ctx, x.run.Request)
+	if refused(err) {
+		return runbook.Plan{}, nil, x.end(ctx, Failed, "the approval does not hold: "+err.Error(), err)
+	}
 	if err != nil {
 		return runbook.Plan{}, nil, err
 	}
@@ -170,7 +176,7 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 }
 
 func refused(err error) bool {
-	for _, final := range []error{approval.ErrUsed, approval.ErrDigest, approval.ErrExpired, approval.ErrNotApproved, approval.ErrNotFound} {
+	for _, final := range []error{approval.ErrUsed, approval.ErrDigest, approval.ErrExpired, approval.ErrNotApproved, approval.ErrNotFound, approval.ErrForged} {
 		if errors.Is(err, final) {
 			return true
 		}

@@ -14,12 +14,15 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"cdcbot/internal/diagnosis"
+	"cdcbot/internal/seal"
 )
 
 // Journal keeps what the corridor must remember between jobs and crashes: the latest diagnosis, the runs, what people
 // signalled to a run, and which threads are not drawn yet. Its keys are listed in docs/redis.md.
 type Journal struct {
 	Redis redis.UniversalClient
+	// Seal proves that runs, previews and what people signalled were written by this bot. A nil one seals nothing.
+	Seal *seal.Ring
 }
 
 //go:embed save_run.lua
@@ -35,6 +38,24 @@ var (
 
 // ErrFenced means that another replica has taken the run over: this one must stop touching it.
 var ErrFenced = errors.New("another replica has taken the run over")
+
+// ErrForged means that a record in Redis is not as this bot wrote it: nothing runs on its word.
+var ErrForged = errors.New("the record in Redis is not as this bot wrote it")
+
+// close seals a record; what says which one it is.
+func (j *Journal) close(what string, v any) []byte { return j.Seal.Close(what, encode(v)) }
+
+// open checks a sealed record and decodes it.
+func (j *Journal) open(what string, record []byte, to any) error {
+	text, err := j.Seal.Open(what, record)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", what, ErrForged, err)
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("decoding %s: %w", what, err)
+	}
+	return nil
+}
 
 func key(incident, part string) string { return "cdcbot:{" + incident + "}:" + part }
 
@@ -73,7 +94,7 @@ func (j *Journal) Diagnosis(ctx context.Context, id string) (*diagnosis.Diagnosi
 
 // SaveLooks keeps what the steps of a request would do, as it was seen when people were asked.
 func (j *Journal) SaveLooks(ctx context.Context, id, request string, looks []Look) error {
-	return j.away("saving previews of "+request, j.Redis.HSet(ctx, key(id, "previews"), request, []byte(encode(looks))).Err())
+	return j.away("saving previews of "+request, j.Redis.HSet(ctx, key(id, "previews"), request, j.close("previews of "+request+" of "+id, looks)).Err())
 }
 
 // Looks are the previews of a request, none when there are none.
@@ -86,10 +107,7 @@ func (j *Journal) Looks(ctx context.Context, id, request string) ([]Look, error)
 		return nil, j.away("reading previews of "+request, err)
 	}
 	var looks []Look
-	if err := json.Unmarshal(b, &looks); err != nil {
-		return nil, fmt.Errorf("decoding previews of %s: %w", request, err)
-	}
-	return looks, nil
+	return looks, j.open("previews of "+request+" of "+id, b, &looks)
 }
 
 // NewRun stores a run under the next number. The same request makes one run, however often it is asked.
@@ -128,7 +146,7 @@ func (j *Journal) runOf(ctx context.Context, r Run) (Run, error) {
 // before is refused with ErrFenced.
 func (j *Journal) SaveRun(ctx context.Context, r Run, token int64) error {
 	keys := []string{key(r.Incident, "runs"), key(r.Incident, "fence")}
-	ok, err := saveRunScript.Run(ctx, j.Redis, keys, r.ID, []byte(encode(r)), token).Bool()
+	ok, err := saveRunScript.Run(ctx, j.Redis, keys, r.ID, j.close("run "+r.ID+" of "+r.Incident, r), token).Bool()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return j.away("saving "+r.ID, err)
 	}
@@ -148,10 +166,7 @@ func (j *Journal) Run(ctx context.Context, incident, id string) (Run, error) {
 		return Run{}, j.away("reading "+id, err)
 	}
 	var r Run
-	if err := json.Unmarshal(b, &r); err != nil {
-		return Run{}, fmt.Errorf("decoding %s: %w", id, err)
-	}
-	return r, nil
+	return r, j.open("run "+id+" of "+incident, b, &r)
 }
 
 // Runs lists an incident's runs in the order they were made.
@@ -163,8 +178,12 @@ func (j *Journal) Runs(ctx context.Context, incident string) ([]Run, error) {
 	runs := make([]Run, 0, len(all))
 	for id, text := range all {
 		var r Run
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
-			return nil, fmt.Errorf("decoding %s: %w", id, err)
+		err := j.open("run "+id+" of "+incident, []byte(text), &r)
+		if errors.Is(err, ErrForged) { // one of them must not hide the others
+			r, err = Run{ID: id, Incident: incident, State: Failed, Verdict: ErrForged.Error()}, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		runs = append(runs, r)
 	}
@@ -180,16 +199,24 @@ func number(id string) int {
 
 // Signal leaves word for a run: "cancel", or "done:2" when a person has done step 2. The value says who.
 func (j *Journal) Signal(ctx context.Context, incident, run, what, who string) error {
-	return j.away("signalling "+run, j.Redis.HSetNX(ctx, key(incident, "signals"), run+":"+what, who).Err())
+	return j.away("signalling "+run, j.Redis.HSetNX(ctx, key(incident, "signals"), run+":"+what, j.close(signal(incident, run, what), who)).Err())
 }
 
 // Signalled returns who left word, "" when nobody did.
 func (j *Journal) Signalled(ctx context.Context, incident, run, what string) (string, error) {
-	who, err := j.Redis.HGet(ctx, key(incident, "signals"), run+":"+what).Result()
+	record, err := j.Redis.HGet(ctx, key(incident, "signals"), run+":"+what).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return "", nil
 	}
-	return who, j.away("reading signals of "+run, err)
+	if err != nil {
+		return "", j.away("reading signals of "+run, err)
+	}
+	var who string
+	return who, j.open(signal(incident, run, what), record, &who)
+}
+
+func signal(incident, run, what string) string {
+	return "signal " + what + " to " + run + " of " + incident
 }
 
 // firstFor is how long the first trace of an outage is kept.

@@ -65,6 +65,8 @@ var knownErrors = []struct {
 	{approval.ErrNotApproved, "This request is not approved, so nothing can run."},
 	{approval.ErrUsed, "This approval was used already; one approval runs a plan once."},
 	{approval.ErrDuplicate, "The same plan is already waiting for approval in the incident's thread."},
+	{approval.ErrForged, "This request is not as I wrote it: somebody has changed my memory (Redis) by hand. Nothing runs on its word. Tell whoever looks after the bot, and ask anew."},
+	{remediation.ErrForged, "This run is not as I wrote it: somebody has changed my memory (Redis) by hand. Nothing runs on its word. Tell whoever looks after the bot."},
 	{approval.ErrPolicy, ""},
 	{approval.ErrNotFound, "I do not know this request any more. Open the incident's thread again."},
 	{incident.ErrNotFound, "There is no such incident. /cdc incident list shows the open ones."},
