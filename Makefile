@@ -70,6 +70,25 @@ lab-vault: ## build the lab's Vault, once (5 min on 2 cores)
 lab-down: ## end the real services; nothing is left behind
 	./lab/down.sh
 
+GOOS ?= linux
+GOARCH ?= $(shell $(GO) env GOARCH)
+ROOTFS ?= dist/$(GOOS)-$(GOARCH)
+IMAGE ?= cdcbot:$(VERSION)
+DOCKER ?= docker
+
+.PHONY: rootfs
+rootfs: ## lay out the image's root in ROOTFS: static binary, certificates, user, licences, bill of materials
+	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(ROOTFS)/bot ./cmd/bot
+	env -u GOOS -u GOARCH $(GO) run ./deploy/image -root $(ROOTFS) -version $(VERSION) -modules "$$($(GO) env GOMODCACHE)" -goroot "$$($(GO) env GOROOT)"
+
+.PHONY: image
+image: ## build the container image IMAGE (for both platforms: docker buildx build --platform linux/amd64,linux/arm64)
+	$(DOCKER) build --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGE) .
+
+.PHONY: helm-lint
+helm-lint: ## lint and render the chart over its matrix of values
+	$(GO) test ./deploy -run Chart -count=1
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist

@@ -56,12 +56,15 @@ var policy = map[string][]string{
 	"lab/cdcapi":          {},
 	"slacksim":            {},
 	"e2e":                 {},
+	"deploy":              {}, // tests only
+	"deploy/image":        {},
 }
 
 // testing lists what tests of a package may import besides.
 var testingOnly = map[string][]string{
 	"*":           {"lab", "connect/connecttest", "target/targettest", "slacksim", "runbooks"},
 	"e2e":         {"*"},
+	"deploy":      {"*"},
 	"diagnosis":   {"redact"},
 	"drift":       {"action", "target/postgres", "target/cassandra"},
 	"remediation": {"connect"},
