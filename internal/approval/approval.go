@@ -63,30 +63,41 @@ type Recipe struct {
 
 // Request asks people to agree to a digest.
 type Request struct {
-	ID        string     `json:"id"`              // "REQ-17"
-	Nonce     string     `json:"nonce,omitempty"` // makes this request's seal its own
-	Incident  string     `json:"incident"`
-	Recipe    Recipe     `json:"recipe"`
-	Digest    string     `json:"digest"`
-	Title     string     `json:"title"`
-	Risk      string     `json:"risk"`
-	Requester string     `json:"requester"` // Slack user ID; "" when the bot proposes
-	Reason    string     `json:"reason,omitempty"`
-	Needed    int        `json:"needed"` // approvals needed besides the requester; at least 1, at least 2 when the bot proposes
-	State     State      `json:"state"`
-	Decisions []Decision `json:"decisions,omitempty"`
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt time.Time  `json:"expires_at"`
-	EndedAt   time.Time  `json:"ended_at,omitzero"`
-	Run       string     `json:"run,omitempty"`   // the run that used the grant
-	Why       string     `json:"why,omitempty"`   // why it was voided or what made it expire, in words
-	Taken     *Taken     `json:"taken,omitempty"` // the run's own word that it has the grant
+	ID        string      `json:"id"`              // "REQ-17"
+	Nonce     string      `json:"nonce,omitempty"` // makes this request's seal its own
+	Incident  string      `json:"incident"`
+	Recipe    Recipe      `json:"recipe"`
+	Digest    string      `json:"digest"`
+	Title     string      `json:"title"`
+	Risk      string      `json:"risk"`
+	World     []Condition `json:"world,omitempty"`  // what of the world has to be as it was when people were asked
+	Policy    string      `json:"policy,omitempty"` // fingerprint of the policy under which they were asked
+	Requester string      `json:"requester"`        // Slack user ID; "" when the bot proposes
+	Reason    string      `json:"reason,omitempty"`
+	Needed    int         `json:"needed"` // approvals needed besides the requester; at least 1, at least 2 when the bot proposes
+	State     State       `json:"state"`
+	Decisions []Decision  `json:"decisions,omitempty"`
+	CreatedAt time.Time   `json:"created_at"`
+	ExpiresAt time.Time   `json:"expires_at"`
+	EndedAt   time.Time   `json:"ended_at,omitzero"`
+	Run       string      `json:"run,omitempty"`   // the run that used the grant
+	Why       string      `json:"why,omitempty"`   // why it was voided or what made it expire, in words
+	Taken     *Taken      `json:"taken,omitempty"` // the run's own word that it has the grant
 }
 
 // Taken is a run's claim on a request.
 type Taken struct {
 	Run string    `json:"run"` // run ID
 	At  time.Time `json:"at"`
+}
+
+// Condition is a part of the world as it was when people were asked, as far as it matters to one step. This package keeps
+// it with the request; what it means, actions know.
+type Condition struct {
+	Step    int      `json:"step"` // from 1
+	Name    string   `json:"name"`
+	Values  []string `json:"values"`
+	Shrinks bool     `json:"shrinks,omitempty"`
 }
 
 // Verdict is a person's answer.

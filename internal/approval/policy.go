@@ -2,6 +2,8 @@ package approval
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,4 +83,15 @@ func (p Policy) Needed(risk string, byBot bool) int {
 		needed = max(needed, 2)
 	}
 	return needed
+}
+
+// Fingerprint is the same for the same policy: a request that was asked under another one is void.
+func (p Policy) Fingerprint() string {
+	var people []string
+	for _, a := range p.Approvers {
+		people = append(people, strings.ToUpper(strings.TrimSpace(a)))
+	}
+	slices.Sort(people)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", slices.Compact(people), p.Group, p.Needed("high", false)))
+	return hex.EncodeToString(sum[:8])
 }

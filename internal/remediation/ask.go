@@ -43,6 +43,7 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		return approval.Request{}, err
 	}
 	req, err := f.Approvals.Ask(ctx, approval.Request{
+		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.Policy.Fingerprint(),
 		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
 		Requester: w.By.ID, Reason: w.Reason, Needed: f.Policy.Needed(string(plan.Risk), w.By.ID == ""),
 	})
@@ -61,7 +62,7 @@ func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Pla
 	}
 	text := fmt.Sprintf("%s asks for: %s", by.Name, plan.Title)
 	data := map[string]any{"request": req.ID, "digest": req.Digest, "risk": req.Risk, "needed": req.Needed,
-		"reason": req.Reason, "effects": plan.Effects(), "previews": looks, "recipe": req.Recipe, "expires_at": req.ExpiresAt}
+		"reason": req.Reason, "effects": plan.Effects(), "previews": looks, "recipe": req.Recipe, "world": req.World, "expires_at": req.ExpiresAt}
 	if err := f.record(ctx, req.Incident, timeline.PlanProposed, person(by), "ask:"+req.ID, text, data); err != nil {
 		return err
 	}
@@ -119,10 +120,14 @@ func (f *Flow) unchanged(ctx context.Context, req approval.Request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.again(inc, req); err != nil {
-		return errors.Join(err, f.void(ctx, req, err.Error()))
+	plan, err := f.again(inc, req)
+	if err == nil {
+		err = f.movedAnywhere(ctx, req.World, plan.Steps, f.Pipelines[inc.Pipeline].World)
 	}
-	return nil
+	if err == nil || !errors.Is(err, ErrChanged) && !errors.Is(err, ErrMoved) {
+		return nil // what cannot be read now is looked at again before it runs
+	}
+	return errors.Join(err, f.void(ctx, req, err.Error()))
 }
 
 func (f *Flow) void(ctx context.Context, req approval.Request, why string) error {
@@ -236,8 +241,11 @@ func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, ap
 	return plan, r, err
 }
 
-// again compiles a request's recipe and insists on the digest that people saw.
+// again compiles a request's recipe and insists on the digest that people saw, and on the policy they were asked under.
 func (f *Flow) again(inc incident.Incident, req approval.Request) (runbook.Plan, error) {
+	if req.Policy != f.Policy.Fingerprint() {
+		return runbook.Plan{}, fmt.Errorf("%w: the approval policy was changed", ErrChanged)
+	}
 	plan, recipe, err := f.fresh(inc, req.Recipe)
 	if err != nil {
 		return plan, fmt.Errorf("%w: %w", ErrChanged, err)

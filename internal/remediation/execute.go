@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,6 +163,13 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if err != nil {
 		return plan, nil, errors.Join(x.void(ctx, req, err.Error()), x.end(ctx, Failed, "the plan changed after it was approved; ask again", err))
 	}
+	world := x.Pipelines[x.inc.Pipeline].World
+	if !x.begun() {
+		if err := x.movedAnywhere(ctx, req.World, plan.Steps, world); err != nil {
+			return plan, nil, errors.Join(x.void(ctx, req, err.Error()), x.end(ctx, Failed, err.Error()+"; ask again if it is still wanted", err))
+		}
+		x.run.World = req.World
+	}
 	grant, err := x.Approvals.Claim(ctx, req.ID, plan.Digest(), x.run.ID)
 	if refused(err) {
 		return plan, nil, x.end(ctx, Failed, "the approval does not hold: "+err.Error(), err)
@@ -172,7 +180,12 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if !grant.Covers(plan.Digest()) {
 		return plan, nil, x.end(ctx, Failed, "the approval is for another plan", approval.ErrDigest)
 	}
-	return plan, x.Pipelines[x.inc.Pipeline].World, x.begin(ctx, plan)
+	return plan, world, x.begin(ctx, plan)
+}
+
+// begun reports whether a step has been started: from then on the world is as the run itself has made it.
+func (x *execution) begun() bool {
+	return slices.ContainsFunc(x.run.Steps, func(s RunStep) bool { return s.State != StepPending })
 }
 
 func refused(err error) bool {
@@ -239,7 +252,20 @@ func (x *execution) step(ctx context.Context, i int, s runbook.Step, w action.Wo
 	if s.Action == nil {
 		return false, x.ask(ctx, i)
 	}
+	if err := x.moved(ctx, x.run.World, i, s, w); err != nil {
+		return false, x.stopped(ctx, i, err)
+	}
 	return x.act(ctx, i, s, w)
+}
+
+// stopped ends the run before a step whose world is no longer the one that people agreed to.
+func (x *execution) stopped(ctx context.Context, i int, why error) error {
+	step := &x.run.Steps[i]
+	step.State, step.EndedAt, step.Error = StepFailed, x.Now(), clip(x.Redact(why.Error()), 600)
+	if err := x.event(ctx, timeline.StepFailed, i, "does not run: "+step.Title+" — "+step.Error, map[string]any{"error": step.Error}); err != nil {
+		return err
+	}
+	return x.end(ctx, Failed, fmt.Sprintf("stopped before step %d: %s", i+1, step.Error), why)
 }
 
 // toleratedUntil is when the tolerance for errors ends that a step before i has begun and no step between took back.
@@ -341,6 +367,7 @@ func (x *execution) finish(ctx context.Context, i int, s runbook.Step, out actio
 			}
 		}
 		step.State = StepSucceeded
+		x.run.World = x.conditions(ctx, x.plan.Steps, i+1, x.Pipelines[x.inc.Pipeline].World)
 		if err := x.event(ctx, timeline.StepSucceeded, i, "done: "+step.Title, data); err != nil {
 			return false, err
 		}
@@ -387,6 +414,7 @@ func (x *execution) waited(ctx context.Context, i int) (bool, error) {
 	}
 	step := &x.run.Steps[i]
 	step.State, step.EndedAt, step.By, x.run.State = StepSucceeded, x.Now(), by, Running
+	x.run.World = x.conditions(ctx, x.plan.Steps, i+1, x.Pipelines[x.inc.Pipeline].World)
 	name := x.name(ctx, by, nil)
 	e := timeline.Event{Type: timeline.StepDone, Actor: timeline.Person(by, name), Text: name + " says it is done: " + step.Title}
 	if err := x.record(ctx, x.inc.ID, e.Type, e.Actor, fmt.Sprintf("done:%s:%d", x.run.ID, i+1), e.Text, map[string]any{"run": x.run.ID, "step": i + 1}); err != nil {

@@ -21,6 +21,7 @@ import (
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
+	"cdcbot/internal/seal"
 	"cdcbot/internal/timeline"
 )
 
@@ -99,6 +100,7 @@ type stage struct {
 	queue  *later
 	room   *room
 	books  books
+	client *connect.Client
 }
 
 type world struct {
@@ -128,11 +130,15 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s.books["book"] = book
-	s.Flow = &Flow{Incidents: &incident.Store{Redis: rdb, Now: time.Now}, Timeline: &timeline.Log{Redis: rdb, Now: time.Now}, Approvals: &approval.Store{Redis: rdb, Now: time.Now}, Journal: &Journal{Redis: rdb},
+	keys, err := seal.Parse("k1:" + strings.Repeat("5a", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Flow = &Flow{Incidents: &incident.Store{Redis: rdb, Now: time.Now}, Timeline: &timeline.Log{Redis: rdb, Now: time.Now}, Approvals: &approval.Store{Redis: rdb, Now: time.Now, Seal: keys}, Journal: &Journal{Redis: rdb, Seal: keys},
 		People: everybody{}, Library: s.books, Room: s.room, Queue: s.queue, Redact: func(text string) string { return text }, Now: time.Now, Log: zap.NewNop(), Replica: "test",
 		Quiet: time.Minute, Settle: 0, Verify: 3 * time.Second, Poll: 20 * time.Millisecond, Route: func(alert.Alert) string { return "warehouse" }, Painter: NewPainter(s.room)}
 	s.Painter.View, s.Painter.Journal, s.Painter.Threads, s.Painter.Owner, s.Painter.Log = s.View, s.Journal, s.Incidents, "test", s.Log
-	s.Pipelines = map[string]Pipeline{"warehouse": s.pipeline(client)}
+	s.Pipelines, s.client = map[string]Pipeline{"warehouse": s.pipeline(client)}, client
 	return s
 }
 

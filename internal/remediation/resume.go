@@ -26,6 +26,7 @@ func (x *execution) resume(ctx context.Context, i int, s runbook.Step, w action.
 	switch {
 	case err == nil && visible:
 		step.State, step.Observed, step.EndedAt = StepSucceeded, true, x.Now()
+		x.run.World = x.conditions(ctx, x.plan.Steps, i+1, w)
 		if err := x.event(ctx, timeline.StepSucceeded, i, "observed as done after a restart of the bot: "+step.Title, map[string]any{"observed": true}); err != nil {
 			return false, err
 		}

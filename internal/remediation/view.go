@@ -94,6 +94,8 @@ type Run struct {
 	Baseline  *Baseline `json:"baseline,omitempty"`
 	Requester string    `json:"requester,omitempty"`
 	Approvers []string  `json:"approvers,omitempty"`
+
+	World []approval.Condition `json:"world,omitempty"` // what matters to the steps that are left, as the last one left it
 }
 
 // RunStep is one step of a run.
