@@ -217,7 +217,11 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Settle:    c.Execution.Settle,
 		Verify:    c.Execution.Verify,
 		Again:     lookAgainEvery,
+		Timers:    remediation.Timers{Remind: c.Approval.Remind},
 		Painter:   remediation.NewPainter(room),
+	}
+	if c.Page.Enabled() {
+		f.Timers.Page = c.Approval.Page
 	}
 	groups := []string{}
 	if c.Approval.Group != "" {

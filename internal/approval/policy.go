@@ -85,6 +85,14 @@ func (p Policy) Needed(risk string, byBot bool) int {
 	return needed
 }
 
+// Called are the IDs of whom to call when an approval is missing: the group, or the people, or nobody in particular.
+func (p Policy) Called() []string {
+	if p.Group != "" {
+		return []string{p.Group}
+	}
+	return p.Approvers
+}
+
 // Fingerprint is the same for the same policy: a request that was asked under another one is void.
 func (p Policy) Fingerprint() string {
 	var people []string

@@ -120,6 +120,8 @@ type Approval struct {
 	Approvers []string      `key:"approvers"`
 	Group     string        `key:"group"`
 	High      int           `key:"high_risk_approvals" default:"2" min:"1" max:"5"`
+	Remind    time.Duration `key:"remind_after" default:"5m" min:"0s"` // 0 never
+	Page      time.Duration `key:"page_after" default:"10m" min:"0s"`  // 0 never; needs page
 }
 
 // Incident says how long a mitigated incident is watched before it counts as resolved.

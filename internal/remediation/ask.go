@@ -60,6 +60,9 @@ func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Pla
 	if err := f.Queue.Enqueue(ctx, Job{Kind: Expire, Incident: req.Incident, Request: req.ID}, req.ExpiresAt); err != nil {
 		return err
 	}
+	if err := f.calls(ctx, req); err != nil {
+		return err
+	}
 	text := fmt.Sprintf("%s asks for: %s", by.Name, plan.Title)
 	data := map[string]any{"request": req.ID, "digest": req.Digest, "risk": req.Risk, "needed": req.Needed,
 		"reason": req.Reason, "effects": plan.Effects(), "previews": looks, "recipe": req.Recipe, "world": req.World, "expires_at": req.ExpiresAt}

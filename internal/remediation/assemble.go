@@ -25,7 +25,11 @@ func (f *Flow) View(ctx context.Context, id string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
+	notices, err := f.Journal.Notices(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
 	if inc.State != incident.Closed {
 		v.Fixes = f.fixes(inc, d)
 	}

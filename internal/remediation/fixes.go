@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
@@ -122,11 +124,16 @@ func sectionFixes(book *runbook.Book, p Pipeline, d diagnosis.Diagnosis) []Fix {
 		}
 	}
 	for _, s := range book.Sections {
-		if s.Kind == runbook.Emergency {
+		if s.Kind == runbook.Emergency || s.Kind == runbook.Escalation && failsOver(s) {
 			list = append(list, optionFixes(book, s, p, diagnosis.Cause{})...)
 		}
 	}
 	return list
+}
+
+// failsOver says whether an escalation offers more than looking and paging, which the bot does by itself.
+func failsOver(s runbook.Section) bool {
+	return slices.ContainsFunc(s.Common, func(step runbook.Step) bool { _, ok := step.Action.(action.Failover); return ok })
 }
 
 func section(book *runbook.Book, id string) (runbook.Section, bool) {
@@ -153,7 +160,7 @@ func optionFixes(book *runbook.Book, s runbook.Section, p Pipeline, c diagnosis.
 			continue
 		}
 		fix.Why = c.Why
-		fix.Emergency = s.Kind == runbook.Emergency
+		fix.Emergency = s.Kind == runbook.Emergency || s.Kind == runbook.Escalation
 		fix.Recommended = !fix.Emergency && c.Confidence >= 0.5 && !c.Retriable && n <= 1
 		list = append(list, fix)
 	}

@@ -88,6 +88,8 @@ type Flow struct {
 	Poll    time.Duration // between looks while verifying; default 1 s
 	Again   time.Duration // how old a diagnosis of an open incident may grow before the bot looks again by itself; 0 never
 
+	Timers Timers
+
 	Painter *Painter
 }
 
@@ -114,6 +116,9 @@ const (
 	Execute     JobKind = "execute"     // stages 6 and 7
 	Expire      JobKind = "expire"      // a request nobody answered
 	Settle      JobKind = "settle"      // the quiet period is over
+	Remind      JobKind = "remind"      // a request that nobody has answered yet
+	CallSecond  JobKind = "call-second" // the same, later
+	Escalate    JobKind = "escalate"    // the runbook's time for a recovery is over
 )
 
 // ID is the same for the same work, so that enqueueing twice runs it once.
@@ -132,6 +137,12 @@ func (f *Flow) Work(ctx context.Context, j Job) error {
 		return f.expire(ctx, j.Request)
 	case Settle:
 		return f.settle(ctx, j.Incident)
+	case Remind:
+		return f.remind(ctx, j.Request)
+	case CallSecond:
+		return f.callSecond(ctx, j.Request)
+	case Escalate:
+		return f.escalate(ctx, j.Incident)
 	}
 	return fmt.Errorf("job %q: unknown kind %q", j.ID(), j.Kind)
 }

@@ -254,6 +254,12 @@ func (j *Journal) Once(ctx context.Context, incident, what string) (bool, error)
 	return first, j.away("marking "+what, err)
 }
 
+// Marked reports whether Once was asked about what.
+func (j *Journal) Marked(ctx context.Context, incident, what string) (bool, error) {
+	yes, err := j.Redis.HExists(ctx, key(incident, "signals"), "once:"+what).Result()
+	return yes, j.away("reading whether "+what+" is done", err)
+}
+
 // Dirty marks an incident's thread as not drawn since a change.
 func (j *Journal) Dirty(ctx context.Context, incident string) error {
 	return j.away("marking "+incident, j.Redis.Incr(ctx, key(incident, "dirty")).Err())

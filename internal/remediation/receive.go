@@ -96,6 +96,13 @@ func (f *Flow) follow(ctx context.Context, id string, outcome incident.Outcome) 
 	}
 	switch outcome {
 	case incident.Opened, incident.Joined, incident.Reopened:
+		inc, err := f.Incidents.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := f.armEscalation(ctx, inc, outcome); err != nil {
+			return err
+		}
 		return f.Queue.Enqueue(ctx, Job{Kind: Investigate, Incident: id, Attempt: stamp(f.Now())}, f.Now())
 	case incident.ResolvedAll:
 		return f.mitigated(ctx, id)

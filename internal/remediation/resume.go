@@ -94,6 +94,9 @@ func (f *Flow) mend(ctx context.Context, inc incident.Incident) error {
 	if err := f.lookAgain(ctx, inc, d); err != nil {
 		return err
 	}
+	if err := f.mendEscalation(ctx, inc); err != nil {
+		return err
+	}
 	return f.mendRuns(ctx, inc)
 }
 

@@ -17,6 +17,7 @@ type View struct {
 	Fixes     []Fix                // what can be pressed, recommended first
 	Requests  []Asked              // in order of asking
 	Runs      []Run                // in order of starting
+	Notices   []Notice             // messages that call people, in order
 	Reopened  bool
 	Now       time.Time
 }

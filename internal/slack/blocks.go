@@ -52,6 +52,9 @@ func user(id string) piece {
 	return slackapi.NewRichTextSectionUserElement(id, nil)
 }
 
+// group mentions a user group.
+func group(id string) piece { return slackapi.NewRichTextSectionUserGroupElement(id) }
+
 // anchor is a link; what is no web address is shown by its label alone.
 func anchor(address, label string) piece {
 	u, err := url.Parse(address)

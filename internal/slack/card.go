@@ -50,6 +50,9 @@ func cards(v remediation.View) []card {
 		}
 		list = append(list, card{key: r.ID, text: runText(r), blocks: fit(runParts(r)), rank: rank})
 	}
+	for _, n := range v.Notices {
+		list = append(list, card{key: "notice:" + n.Key, text: noticeText(n), blocks: fit(noticeParts(n)), rank: rankApproval})
+	}
 	for i := range list {
 		list[i].text = escape(cut(line(redact.Text(list[i].text)), 300))
 	}

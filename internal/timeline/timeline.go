@@ -26,7 +26,12 @@ const (
 	PlanRejected       Type = "plan.rejected"
 	PlanWithdrawn      Type = "plan.withdrawn"
 	PlanExpired        Type = "plan.expired"
-	PlanVoided         Type = "plan.voided" // the plan or the world changed under an approval
+	PlanVoided         Type = "plan.voided"       // the plan or the world changed under an approval
+	GlassBroken        Type = "plan.glass_broken" // one person acts alone; a second one is paged and reviews it after
+	GlassReviewed      Type = "plan.glass_reviewed"
+	Paged              Type = "incident.paged"
+	Escalated          Type = "incident.escalated" // the runbook's time for a recovery is over
+	PolicyChanged      Type = "policy.changed"     // of approvals, or of a runbook that open incidents use
 	RunStarted         Type = "run.started"
 	StepStarted        Type = "step.started"
 	StepSucceeded      Type = "step.succeeded"
