@@ -136,6 +136,21 @@ func servable(o Options) error {
 	if c.Seal.Keys == "" && !o.Ephemeral {
 		e.Problems = append(e.Problems, config.Problem{Key: "seal.keys", Expect: "a key that Redis never holds, such as k1:$(openssl rand -hex 32), or seal.keys_file; all replicas have the same"})
 	}
+	factors, err := approval.ParseFactors(c.Approval.TOTP)
+	if err != nil {
+		e.Problems = append(e.Problems, config.Problem{Key: "approval.totp", Value: "••••••", Expect: err.Error()})
+	}
+	for _, risk := range c.Approval.StepUp {
+		if _, err := action.ParseRisk(risk); err != nil {
+			e.Problems = append(e.Problems, config.Problem{Key: "approval.step_up", Value: risk, Expect: "change or high"})
+		}
+	}
+	if len(c.Approval.StepUp) > 0 && len(factors) == 0 {
+		e.Problems = append(e.Problems, config.Problem{Key: "approval.totp", Expect: "who has which secret, because approval.step_up asks for codes: without any nobody could approve"})
+	}
+	if c.Approval.Glass && (!c.Page.Enabled() || c.Approval.Page <= 0 || c.Approval.Page >= c.Approval.TTL) {
+		e.Problems = append(e.Problems, config.Problem{Key: "approval.break_glass", Value: "true", Expect: "page.url or page.pagerduty_key, and an approval.page_after between 0 and approval.ttl: acting alone pages a second person first"})
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); err == nil && c.Alerts.Token == "" && c.Alerts.Username == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		e.Problems = append(e.Problems, config.Problem{Key: "alerts.token", Expect: "a token, because listen is " + c.Listen + " and others can reach it"})
@@ -203,7 +218,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
 		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text},
 		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL, Seal: a.seal},
-		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High},
+		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High, StepUp: c.Approval.StepUp},
 		Journal:   &remediation.Journal{Redis: a.redis, Seal: a.seal},
 		Library:   watched{books, c.Watch.Alert},
 		Pipelines: map[string]remediation.Pipeline{},
@@ -222,6 +237,12 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 	}
 	if c.Page.Enabled() {
 		f.Timers.Page = c.Approval.Page
+	}
+	if c.Approval.Glass {
+		f.Approvals.Alone = c.Approval.Page
+	}
+	if secrets, err := approval.ParseFactors(c.Approval.TOTP); err == nil { // servable has complained otherwise
+		f.Codes = approval.NewCodes(a.redis, time.Now, secrets)
 	}
 	groups := []string{}
 	if c.Approval.Group != "" {

@@ -46,6 +46,8 @@ var (
 	ErrUsed         = errors.New("approval was used already")
 	ErrDuplicate    = errors.New("the same plan is already waiting for approval")
 	ErrPolicy       = errors.New("policy does not allow this person to decide")
+	ErrNever        = errors.New("nobody may act alone on this")
+	ErrEarly        = errors.New("it is too early to act alone")
 	ErrForged       = errors.New("the record in Redis is not as this bot wrote it")
 
 	// ErrUnavailable means that Redis did not answer: whether the change was made is not known. Asking again shows it.
@@ -79,6 +81,8 @@ type Request struct {
 	Decisions []Decision  `json:"decisions,omitempty"`
 	CreatedAt time.Time   `json:"created_at"`
 	ExpiresAt time.Time   `json:"expires_at"`
+	AloneFrom time.Time   `json:"alone_from,omitzero"` // from when its requester may break the glass; zero: never
+	StepUp    bool        `json:"step_up,omitempty"`   // who approves proves with a code who they are
 	EndedAt   time.Time   `json:"ended_at,omitzero"`
 	Run       string      `json:"run,omitempty"`   // the run that used the grant
 	Why       string      `json:"why,omitempty"`   // why it was voided or what made it expire, in words
@@ -103,10 +107,11 @@ type Condition struct {
 // Verdict is a person's answer.
 type Verdict string
 
-// The two answers.
+// The answers. BreakGlass is the requester's own, when nobody else answers.
 const (
-	Approve Verdict = "approve"
-	Reject  Verdict = "reject"
+	Approve    Verdict = "approve"
+	Reject     Verdict = "reject"
+	BreakGlass Verdict = "break-glass"
 )
 
 // Decision is one person's answer to one digest.
@@ -115,6 +120,7 @@ type Decision struct {
 	Verdict Verdict   `json:"verdict"`
 	Digest  string    `json:"digest"` // what the person saw
 	Reason  string    `json:"reason,omitempty"`
+	Proof   string    `json:"proof,omitempty"` // how the person proved who they are besides the session: "totp"
 	At      time.Time `json:"at"`
 }
 

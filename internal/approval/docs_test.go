@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pquerna/otp/totp"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -118,5 +119,13 @@ func TestKeysAreDocumented(t *testing.T) {
 	client, _ := mini(t)
 	s := newStore(client, newClock())
 	must[Request](t)(s.Ask(t.Context(), request("U1", 1)))
+	codes := NewCodes(client, s.Now, map[string]string{"U1": factor})
+	right, err := totp.GenerateCode(factor, s.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []string{"wrong", right} {
+		_ = codes.Verify(t.Context(), "U1", code) // both leave a key
+	}
 	checkKeys(t, client, "approval")
 }

@@ -90,6 +90,16 @@ func TestForgedRecords(t *testing.T) {
 			must[Request](a.t)(a.s.Ask(a.t.Context(), request("U1", 1)))
 			a.set("decision:1", old["decision:1"], "seal:1", old["seal:1"], "state", "approved", "ended", old["ended"])
 		}, ErrForged},
+		{"a glass that may not be broken", func(a *attacker) {
+			a.s.Alone = 0
+			a.redis.FlushAll(a.t.Context())
+			must[Request](a.t)(a.s.Ask(a.t.Context(), request("U1", 1)))
+			if _, err := a.s.BreakGlass(a.t.Context(), "REQ-1", "U1", digest, "because"); !errors.Is(err, ErrNever) {
+				a.t.Errorf("breaking it: %v, want ErrNever", err)
+			}
+			a.set("body", strings.Replace(a.get("body"), `"expires_at"`, `"alone_from":"2020-01-01T00:00:00Z","expires_at"`, 1))
+			_, _ = a.s.BreakGlass(a.t.Context(), "REQ-1", "U1", digest, "because")
+		}, ErrForged},
 		{"the seals taken away", func(a *attacker) {
 			a.approve("U2")
 			a.redis.HDel(a.t.Context(), requestKey("REQ-1"), "seal", "seal:1")

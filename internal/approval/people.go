@@ -40,14 +40,30 @@ func (r Request) lastDecision() time.Time {
 	return r.Decisions[len(r.Decisions)-1].At
 }
 
+// Glass is the decision with which the requester acted alone; false when nobody did.
+func (r Request) Glass() (Decision, bool) {
+	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Verdict == BreakGlass })
+	if i < 0 {
+		return Decision{}, false
+	}
+	return r.Decisions[i], true
+}
+
 // agreed counts again what the script counted, from the decisions themselves: enough distinct people, none of them the
-// requester, each for this digest and before the request expired, and nobody against.
+// requester, each for this digest and before the request expired, and nobody against; or the requester alone, who may.
 func (r Request) agreed() bool {
 	requester, _ := normal(r.Requester) // "" when the bot proposed
 	people := map[string]bool{}
 	for _, d := range r.Decisions {
 		who, err := normal(d.User)
-		if err != nil || who == requester || d.Verdict != Approve || d.Digest != r.Digest || !d.At.Before(r.ExpiresAt) {
+		if err != nil || d.Digest != r.Digest || !d.At.Before(r.ExpiresAt) {
+			return false
+		}
+		alone := d.Verdict == BreakGlass && who == requester && !r.AloneFrom.IsZero() && !d.At.Before(r.AloneFrom)
+		switch {
+		case alone:
+			return true
+		case who == requester || d.Verdict != Approve || r.StepUp && d.Proof == "":
 			return false
 		}
 		people[who] = true

@@ -30,6 +30,7 @@ type Policy struct {
 	Approvers []string // Slack user IDs; with Group both empty: every full member
 	Group     string   // Slack user group ID
 	High      int      // approvals that a high-risk plan needs besides the requester; default 2
+	StepUp    []string // risks for which who approves proves with a code who they are
 }
 
 // MayDecide is nil when a person may approve or reject a plan of a risk; otherwise it wraps ErrPolicy and says why.
@@ -85,6 +86,9 @@ func (p Policy) Needed(risk string, byBot bool) int {
 	return needed
 }
 
+// StepsUp reports whether approving a plan of this risk needs a code.
+func (p Policy) StepsUp(risk string) bool { return slices.Contains(p.StepUp, risk) }
+
 // Called are the IDs of whom to call when an approval is missing: the group, or the people, or nobody in particular.
 func (p Policy) Called() []string {
 	if p.Group != "" {
@@ -100,6 +104,6 @@ func (p Policy) Fingerprint() string {
 		people = append(people, strings.ToUpper(strings.TrimSpace(a)))
 	}
 	slices.Sort(people)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", slices.Compact(people), p.Group, p.Needed("high", false)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", slices.Compact(people), p.Group, p.Needed("high", false), p.StepUp))
 	return hex.EncodeToString(sum[:8])
 }

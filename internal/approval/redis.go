@@ -24,6 +24,8 @@ type Store struct {
 	Now         func() time.Time
 	TTL         time.Duration // how long a request waits; default 30 min
 	ApprovedTTL time.Duration // how long an approval waits for its run; default 10 min
+	// Alone is how long a request waits before its requester may break the glass; 0, the default, is never.
+	Alone time.Duration
 
 	// Seal proves that requests and decisions were written by this bot: write access to Redis is no power to approve. A nil
 	// one seals nothing.
@@ -42,7 +44,11 @@ var endSource string
 //go:embed claim.lua
 var claimSource string
 
+//go:embed glass.lua
+var glassSource string
+
 var (
+	glassScript  = redis.NewScript(glassSource)
 	askScript    = redis.NewScript(askSource)
 	decideScript = redis.NewScript(decideSource)
 	endScript    = redis.NewScript(endSource)
@@ -68,7 +74,7 @@ func incidentKey(incident string) string { return "cdcbot:{requests}:of:" + inci
 // refusals are the words that scripts answer with.
 var refusals = map[string]error{
 	"notfound": ErrNotFound, "notpending": ErrNotPending, "expired": ErrExpired, "self": ErrSelf, "twice": ErrTwice, "digest": ErrDigest,
-	"notrequester": ErrNotRequester, "notapproved": ErrNotApproved, "used": ErrUsed,
+	"notrequester": ErrNotRequester, "notapproved": ErrNotApproved, "used": ErrUsed, "never": ErrNever, "early": ErrEarly,
 }
 
 // notDue is the one answer that is neither done nor refused: an expiry that came early.

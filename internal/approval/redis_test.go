@@ -123,7 +123,7 @@ func must[T any](t *testing.T) func(T, error) T {
 }
 
 func newStore(client redis.UniversalClient, c *clock) *Store {
-	return &Store{Redis: client, Now: c.now, TTL: 30 * time.Minute, ApprovedTTL: 10 * time.Minute, Seal: keys}
+	return &Store{Redis: client, Now: c.now, TTL: 30 * time.Minute, ApprovedTTL: 10 * time.Minute, Alone: 10 * time.Minute, Seal: keys}
 }
 
 // keys are those of every store of the tests.

@@ -62,6 +62,10 @@ func (s *Store) prepare(r Request) (Request, error) {
 	r.Nonce = rand.Text()
 	r.CreatedAt = s.now()
 	r.ExpiresAt = r.CreatedAt.Add(orDefault(s.TTL, 30*time.Minute))
+	r.AloneFrom = time.Time{}
+	if s.Alone > 0 && r.Requester != "" {
+		r.AloneFrom = r.CreatedAt.Add(s.Alone)
+	}
 	return r, nil
 }
 
@@ -107,6 +111,9 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision) (Request, err
 	if err != nil {
 		return Request{}, err
 	}
+	if asked.StepUp && d.Verdict == Approve && d.Proof == "" {
+		return asked, ErrCodeNeeded
+	}
 	requester, _ := normal(asked.Requester) // "" when the bot proposed
 	_, refusal := s.run(ctx, decideScript, "deciding", id, id, user, string(d.Verdict), d.Digest, body, d.At.UnixMilli(), code,
 		asked.ExpiresAt.UnixMilli(), requester, asked.Digest, asked.Needed)
@@ -138,6 +145,27 @@ func (s *Store) sealed(ctx context.Context, doing, id string, domain func(id, bo
 		return r, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
 	}
 	return r, record, s.Seal.Sum(domain(id, body), record), nil
+}
+
+// BreakGlass lets the requester act alone, for a reason, when nobody has answered until AloneFrom. It is the one way past
+// the second person; who calls it has paged one. Errors: ErrNever, ErrEarly, ErrNotRequester and those of Decide.
+func (s *Store) BreakGlass(ctx context.Context, id, user, digest, reason string) (Request, error) {
+	who, err := normal(user)
+	if err != nil {
+		return Request{}, err
+	}
+	d := Decision{User: strings.TrimSpace(user), Verdict: BreakGlass, Digest: digest, Reason: reason, At: s.now()}
+	asked, body, code, err := s.sealed(ctx, "breaking the glass of", id, answerTo, d)
+	if err != nil {
+		return Request{}, err
+	}
+	requester, _ := normal(asked.Requester) // "" when the bot proposed
+	from := int64(0)
+	if !asked.AloneFrom.IsZero() {
+		from = asked.AloneFrom.UnixMilli()
+	}
+	_, refusal := s.run(ctx, glassScript, "breaking the glass of", id, id, who, digest, body, d.At.UnixMilli(), code, asked.ExpiresAt.UnixMilli(), requester, asked.Digest, from)
+	return s.after(ctx, id, refusal)
 }
 
 // after reads the request as it stands now; the refusal, if any, goes with it.

@@ -47,6 +47,8 @@ func (s step) on(ctx context.Context, store *Store, id string) (Request, error) 
 		return store.Expire(ctx, id)
 	case "void":
 		return store.Void(ctx, id, "the book was edited")
+	case "glass":
+		return store.BreakGlass(ctx, id, who, seen, "the database burns and nobody answers")
 	}
 	grant, err := store.Claim(ctx, id, seen, who)
 	if err == nil && (!grant.Covers(digest) || grant.Run() != who || grant.Request() != id) {
@@ -94,6 +96,11 @@ var stories = []struct {
 	{"approved, but not run in time", "U1", 1, []step{{1, "approve U2", false, nil, Approved}, {11 - ms, "expire", false, ErrNotPending, Approved}, {11, "claim RUN-1", false, ErrExpired, Expired},
 		{11, "claim RUN-1", false, ErrExpired, Expired}, {2, "claim RUN-1", false, ErrExpired, Expired}}},
 	{"approved and run in the last millisecond", "U1", 1, []step{{1, "approve U2", false, nil, Approved}, {11 - ms, "claim RUN-1", false, nil, Used}}},
+	{"nobody answers, the glass is broken", "U1", 2, []step{{1, "approve U2", false, nil, Pending}, {10 - ms, "glass U1", false, ErrEarly, Pending}, {10, "glass U2", false, ErrNotRequester, Pending},
+		{10, "glass U1", true, ErrDigest, Pending}, {10, "glass u1", false, nil, Approved}, {11, "glass U1", false, ErrNotPending, Approved}, {11, "claim RUN-1", false, nil, Used}}},
+	{"too late to break the glass", "U1", 1, []step{{30, "glass U1", false, ErrExpired, Pending}}},
+	{"nobody breaks the glass of what the bot proposed", "", 2, []step{{10, "glass U1", false, ErrNotRequester, Pending}}},
+	{"an approval came before the glass", "U1", 1, []step{{9, "approve U2", false, nil, Approved}, {10, "glass U1", false, ErrNotPending, Approved}}},
 	{"approved late in its life", "U1", 1, []step{{30 - ms, "approve U2", false, nil, Approved}, {39, "claim RUN-1", false, nil, Used}}},
 }
 
@@ -152,6 +159,7 @@ func TestAskKeepsWhatIsAsked(t *testing.T) {
 		}
 		want.Nonce = asked.Nonce
 		want.ID, want.State, want.Reason, want.CreatedAt, want.ExpiresAt = "REQ-1", Pending, "it is down", c.at, c.at.Add(30*time.Minute)
+		want.AloneFrom = c.at.Add(10 * time.Minute)
 		if diff := cmp.Diff(want, asked); diff != "" {
 			t.Error(diff)
 		}

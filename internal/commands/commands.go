@@ -46,6 +46,9 @@ const (
 	VerbApprove     Verb = "approve"     // Request, Digest
 	VerbReject      Verb = "reject"      // Request, Digest, Reason
 	VerbWithdraw    Verb = "withdraw"    // Request
+	VerbAgain       Verb = "again"       // Request: ask for the same anew
+	VerbGlass       Verb = "glass"       // Request, Digest, Incident, Inputs["incident"], Reason: act alone
+	VerbReview      Verb = "review"      // Incident, Reason: somebody else's look at what one person did alone
 	VerbShowPlan    Verb = "plan"        // Request: the whole plan
 	VerbCancel      Verb = "cancel"      // Run
 	VerbDone        Verb = "done"        // Run, Step: a manual step is done

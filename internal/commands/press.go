@@ -18,6 +18,9 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbApprove:     (*Router).approve,
 		VerbReject:      (*Router).reject,
 		VerbWithdraw:    (*Router).withdraw,
+		VerbAgain:       (*Router).again,
+		VerbGlass:       (*Router).glass,
+		VerbReview:      (*Router).review,
 		VerbShowPlan:    (*Router).showPlan,
 		VerbCancel:      (*Router).cancel,
 		VerbDone:        (*Router).done,
@@ -60,7 +63,11 @@ func fill(c Command, blanks []remediation.Input) *Question {
 }
 
 func (r *Router) approve(ctx context.Context, c Command) Reply {
-	req, err := r.Flow.Decide(ctx, remediation.Choice{Request: c.Request, Digest: c.Digest, Verdict: approval.Approve, Reason: c.Reason, By: by(c)})
+	req, err := r.Flow.Decide(ctx, remediation.Choice{Request: c.Request, Digest: c.Digest, Verdict: approval.Approve, Reason: c.Reason, Code: c.Inputs["code"], By: by(c)})
+	if errors.Is(err, approval.ErrCodeNeeded) {
+		return Reply{Ask: &Question{Title: "Approve", Submit: "Approve", Then: c, Intro: "This plan has a risk for which you prove with a code who you are.",
+			Fields: []Field{{Name: "code", Label: "Code of your second factor", Hint: "Six digits; a code counts once.", MaxLength: 10}}}}
+	}
 	if err != nil {
 		return r.stale(req, err)
 	}
@@ -107,6 +114,36 @@ func (r *Router) withdraw(ctx context.Context, c Command) Reply {
 		return r.stale(req, err)
 	}
 	return Reply{Text: req.ID + " is withdrawn; nothing will run."}
+}
+
+// again asks for the same plan as things are now.
+func (r *Router) again(ctx context.Context, c Command) Reply {
+	req, err := r.Flow.AskAgain(ctx, c.Request, by(c))
+	if err != nil {
+		return r.stale(req, err)
+	}
+	return Reply{Text: fmt.Sprintf("Asked again as %s; somebody else has to approve it in the thread.", req.ID)}
+}
+
+// glass lets one person act alone: typed by hand, with a reason.
+func (r *Router) glass(ctx context.Context, c Command) Reply {
+	if c.Reason == "" {
+		return Reply{Ask: &Question{Title: "Act alone", Submit: "Act alone", Then: c, Intro: "Nobody has answered, and this cannot wait. A second person is paged now, the timeline says in red that you acted alone, and somebody else has to review it before the incident can be closed.",
+			Fields: []Field{{Name: "incident", Label: "Type " + c.Incident, MaxLength: 20}, {Name: "reason", Label: "Why it cannot wait", Multiline: true, MaxLength: 500}}}}
+	}
+	req, err := r.Flow.BreakGlass(ctx, remediation.Alone{Request: c.Request, Digest: c.Digest, Typed: c.Inputs["incident"], Reason: c.Reason, By: by(c)})
+	if err != nil {
+		return r.stale(req, err)
+	}
+	return Reply{Text: fmt.Sprintf("You act alone on %s. It starts now; somebody else has to review it.", req.ID)}
+}
+
+// review is somebody else's look at what one person did alone.
+func (r *Router) review(ctx context.Context, c Command) Reply {
+	if c.Reason == "" {
+		return Reply{Ask: &Question{Title: "Review", Submit: "Reviewed", Then: c, Fields: []Field{{Name: "reason", Label: "What you found", Hint: "The timeline keeps it.", Multiline: true, MaxLength: 1000}}}}
+	}
+	return r.say("Reviewed; "+c.Incident+" can be closed.", r.Flow.Review(ctx, c.Incident, by(c), c.Reason))
 }
 
 func (r *Router) showPlan(ctx context.Context, c Command) Reply {

@@ -122,6 +122,9 @@ type Approval struct {
 	High      int           `key:"high_risk_approvals" default:"2" min:"1" max:"5"`
 	Remind    time.Duration `key:"remind_after" default:"5m" min:"0s"` // 0 never
 	Page      time.Duration `key:"page_after" default:"10m" min:"0s"`  // 0 never; needs page
+	StepUp    []string      `key:"step_up"`                            // risks for which who approves types a code
+	TOTP      string        `key:"totp" secret:"true"`
+	Glass     bool          `key:"break_glass" default:"false"` // whether a requester may act alone after page_after
 }
 
 // Incident says how long a mitigated incident is watched before it counts as resolved.

@@ -43,7 +43,7 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		return approval.Request{}, err
 	}
 	req, err := f.Approvals.Ask(ctx, approval.Request{
-		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.Policy.Fingerprint(),
+		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.Policy.Fingerprint(), StepUp: f.Policy.StepsUp(string(plan.Risk)),
 		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
 		Requester: w.By.ID, Reason: w.Reason, Needed: f.Policy.Needed(string(plan.Risk), w.By.ID == ""),
 	})
@@ -78,6 +78,7 @@ type Choice struct {
 	Digest  string
 	Verdict approval.Verdict
 	Reason  string
+	Code    string // of the second factor, where the request needs one
 	By      Person
 }
 
@@ -90,16 +91,34 @@ func (f *Flow) Decide(ctx context.Context, c Choice) (approval.Request, error) {
 	if err := f.may(ctx, c, req); err != nil {
 		return req, err
 	}
+	proof := ""
 	if c.Verdict == approval.Approve {
 		if err := f.unchanged(ctx, req); err != nil {
 			return req, err
 		}
+		if proof, err = f.prove(ctx, req, c.By, c.Code); err != nil {
+			return req, err
+		}
 	}
-	req, err = f.Approvals.Decide(ctx, req.ID, approval.Decision{User: c.By.ID, Verdict: c.Verdict, Digest: c.Digest, Reason: c.Reason, At: f.Now()})
+	req, err = f.Approvals.Decide(ctx, req.ID, approval.Decision{User: c.By.ID, Verdict: c.Verdict, Digest: c.Digest, Reason: c.Reason, Proof: proof, At: f.Now()})
 	if err != nil {
 		return req, err
 	}
 	return req, f.decided(ctx, req, c)
+}
+
+// prove checks the second factor where the request needs one; it is the last thing looked at, because a code counts once.
+func (f *Flow) prove(ctx context.Context, req approval.Request, by Person, code string) (string, error) {
+	if !req.StepUp {
+		return "", nil
+	}
+	if f.Codes == nil {
+		return "", approval.ErrNoFactor
+	}
+	if err := f.Codes.Verify(ctx, by.ID, code); err != nil {
+		return "", err
+	}
+	return "totp", nil
 }
 
 // may asks the policy. A requester is told so before anything else is looked at.
@@ -161,14 +180,17 @@ func (f *Flow) decided(ctx context.Context, req approval.Request, c Choice) erro
 func (f *Flow) recordDecisions(ctx context.Context, req approval.Request, names map[string]string) error {
 	for _, d := range req.Decisions {
 		t, verb := timeline.PlanApproved, "approves"
-		if d.Verdict == approval.Reject {
+		switch d.Verdict {
+		case approval.Reject:
 			t, verb = timeline.PlanRejected, "rejects"
+		case approval.BreakGlass:
+			t, verb = timeline.GlassBroken, "🚨 ACTS ALONE, without a second person, on"
 		}
 		text := fmt.Sprintf("%s %s: %s", f.name(ctx, d.User, names), verb, req.Title)
 		if d.Reason != "" {
 			text += " — " + d.Reason
 		}
-		data := map[string]any{"request": req.ID, "digest": d.Digest, "reason": d.Reason, "at": d.At}
+		data := map[string]any{"request": req.ID, "digest": d.Digest, "reason": d.Reason, "at": d.At, "proof": d.Proof}
 		who := timeline.Person(d.User, f.name(ctx, d.User, names))
 		if err := f.record(ctx, req.Incident, t, who, "decide:"+req.ID+":"+d.User, text, data); err != nil {
 			return err

@@ -29,7 +29,11 @@ func (f *Flow) View(ctx context.Context, id string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
+	open, err := f.unreviewed(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Unreviewed: len(open), Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
 	if inc.State != incident.Closed {
 		v.Fixes = f.fixes(inc, d)
 	}

@@ -89,6 +89,7 @@ type Flow struct {
 	Again   time.Duration // how old a diagnosis of an open incident may grow before the bot looks again by itself; 0 never
 
 	Timers Timers
+	Codes  *approval.Codes // of the second factor; nil when nobody has one
 
 	Painter *Painter
 }

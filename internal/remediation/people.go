@@ -54,6 +54,9 @@ func (f *Flow) Close(ctx context.Context, id string, by Person) error {
 	if err != nil {
 		return err
 	}
+	if open, err := f.unreviewed(ctx, id); err != nil || len(open) > 0 {
+		return errors.Join(err, fmt.Errorf("%s: %w", id, ErrUnreviewed))
+	}
 	if err := f.move(ctx, id, incident.Closed, person(by), "closed by "+by.Name); err != nil {
 		return err
 	}

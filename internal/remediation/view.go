@@ -12,14 +12,15 @@ import (
 
 // View is everything a thread shows of one incident at one moment. Showing the same view twice changes nothing.
 type View struct {
-	Incident  incident.Incident
-	Diagnosis *diagnosis.Diagnosis // nil until the first diagnosis is made
-	Fixes     []Fix                // what can be pressed, recommended first
-	Requests  []Asked              // in order of asking
-	Runs      []Run                // in order of starting
-	Notices   []Notice             // messages that call people, in order
-	Reopened  bool
-	Now       time.Time
+	Incident   incident.Incident
+	Diagnosis  *diagnosis.Diagnosis // nil until the first diagnosis is made
+	Fixes      []Fix                // what can be pressed, recommended first
+	Requests   []Asked              // in order of asking
+	Runs       []Run                // in order of starting
+	Notices    []Notice             // messages that call people, in order
+	Reopened   bool
+	Unreviewed int // requests that one person ran alone and nobody else has reviewed
+	Now        time.Time
 }
 
 // Fix is one plan that a person may ask for.

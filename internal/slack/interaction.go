@@ -238,10 +238,12 @@ func laneOf(o order) string {
 // opensModal: these may answer with a modal.
 func opensModal(c commands.Command) bool {
 	switch c.Verb {
-	case commands.VerbReject, commands.VerbNote:
+	case commands.VerbReject, commands.VerbNote, commands.VerbGlass, commands.VerbReview:
 		return c.Reason == ""
 	case commands.VerbFix:
 		return len(c.Inputs) == 0
+	case commands.VerbApprove:
+		return c.Option == stepUp && len(c.Inputs) == 0
 	case commands.VerbShowPlan:
 		return true
 	}

@@ -143,8 +143,11 @@ func decisions(req approval.Request) [][]piece {
 	var rows [][]piece
 	for _, d := range req.Decisions {
 		verb := "✅ approved by "
-		if d.Verdict == approval.Reject {
+		switch d.Verdict {
+		case approval.Reject:
 			verb = "⛔ rejected by "
+		case approval.BreakGlass:
+			verb = "🚨 done alone, without a second person, by "
 		}
 		r := []piece{words(verb), user(d.User), words(", "), at(d.At)}
 		if d.Reason != "" {
@@ -163,14 +166,26 @@ func requestButtons(req approval.Request) (visible, more []press) {
 		return c
 	}
 	approve := press{label: "Approve", style: slackapi.StylePrimary, command: with(commands.VerbApprove, req.Digest)}
+	if req.StepUp {
+		approve.command.Option = stepUp
+	}
 	if req.Risk == "high" {
 		approve.confirm = "This plan has high risk: it can lose data, position or schema. You agree to digest " + shortDigest(req.Digest) + "."
 	}
+	more = []press{{label: "Withdraw", command: with(commands.VerbWithdraw, "")}}
+	if !req.AloneFrom.IsZero() {
+		more = append(more, press{label: "Act alone (nobody answers)", command: with(commands.VerbGlass, req.Digest)})
+	}
 	return []press{approve,
-			{label: "Reject", style: slackapi.StyleDanger, command: with(commands.VerbReject, req.Digest)},
-			{label: "Show plan", command: with(commands.VerbShowPlan, "")}},
-		[]press{{label: "Withdraw", command: with(commands.VerbWithdraw, "")}}
+		{label: "Reject", style: slackapi.StyleDanger, command: with(commands.VerbReject, req.Digest)},
+		{label: "Show plan", command: with(commands.VerbShowPlan, "")}}, more
 }
+
+// stepUp marks the approval of a request that asks for a code first: a modal must be open within three seconds.
+const stepUp = 1
+
+// askable are the endings after which the same may be wanted still.
+var askable = map[approval.State]bool{approval.Expired: true, approval.Voided: true, approval.Rejected: true, approval.Withdrawn: true}
 
 // decidedParts says what happened to a request.
 func decidedParts(a remediation.Asked) []part {
@@ -189,7 +204,10 @@ func decidedParts(a remediation.Asked) []part {
 		rows = append(rows, []piece{words("Nobody answered in time; nothing ran. Ask again if it is still needed.")})
 	case approval.Voided:
 		why := "The plan or the pipeline changed, so what was asked for no longer exists."
-		if a.Stale != "" {
+		switch {
+		case req.Why != "":
+			why = capital(line(req.Why)) + "."
+		case a.Stale != "":
 			why = capital(line(a.Stale))
 		}
 		rows = append(rows, []piece{words(cut(why, 400) + " Nothing will run; ask again for a fresh plan.")})
@@ -197,5 +215,9 @@ func decidedParts(a remediation.Asked) []part {
 	if !req.EndedAt.IsZero() {
 		rows = append(rows, []piece{italic("Ended "), at(req.EndedAt), words(" · digest "), code(shortDigest(req.Digest))})
 	}
-	return []part{must(lines(rows...))}
+	parts := []part{must(lines(rows...))}
+	if askable[req.State] && req.Recipe.Section != "" {
+		parts = append(parts, must(row([]press{{label: "Propose again", command: commands.Command{Verb: commands.VerbAgain, Request: req.ID, Incident: req.Incident}}}, nil)))
+	}
+	return parts
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	slackapi "github.com/slack-go/slack"
+
 	"cdcbot/internal/commands"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
@@ -62,10 +64,13 @@ func resolvedParts(v remediation.View) []part {
 	if fix := fixedBy(v); fix != nil {
 		parts = append(parts, must(fixedLines(*fix)))
 	}
+	if v.Unreviewed > 0 {
+		parts = append(parts, must(paragraph(words("🚨 "), bold("One person acted alone. "), words("Somebody else has to review it before this can be closed."))))
+	}
 	if who := involved(v); len(who) > 0 {
 		parts = append(parts, spare(paragraph(who...)))
 	}
-	return append(parts, must(row(closingButtons(inc))))
+	return append(parts, must(row(closingButtons(v))))
 }
 
 func durations(inc incident.Incident) [][]piece {
@@ -127,7 +132,11 @@ func people(ids []string) []piece {
 	return pieces
 }
 
-func closingButtons(inc incident.Incident) (visible, more []press) {
+func closingButtons(v remediation.View) (visible, more []press) {
+	inc := v.Incident
+	if v.Unreviewed > 0 {
+		visible = append(visible, press{label: "Review", style: slackapi.StylePrimary, command: commands.Command{Verb: commands.VerbReview, Incident: inc.ID}})
+	}
 	for _, f := range []struct{ label, format string }{{"Export review (md)", "md"}, {"Export JSON", "json"}, {"Export CSV", "csv"}} {
 		visible = append(visible, press{label: f.label, command: commands.Command{Verb: commands.VerbExport, Incident: inc.ID, Format: f.format}})
 	}
