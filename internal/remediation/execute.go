@@ -156,6 +156,11 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if err != nil {
 		return runbook.Plan{}, nil, err
 	}
+	if err := x.witness(ctx); errors.Is(err, ErrForged) {
+		return runbook.Plan{}, nil, x.end(ctx, Failed, "it does not run: "+err.Error(), err)
+	} else if err != nil {
+		return runbook.Plan{}, nil, err
+	}
 	if err := x.recordDecisions(ctx, req, nil); err != nil {
 		return runbook.Plan{}, nil, err
 	}
