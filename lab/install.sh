@@ -8,6 +8,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
+# shellcheck source=sdk/install.sh
+. "$LAB/sdk/install.sh"
 POLICY=/usr/sbin/policy-rc.d
 OURS='lab/install.sh of cdcbot, while it installs'
 
@@ -38,6 +40,9 @@ NEEDED=(
   'cc build-essential command -v cc'
   'curl curl command -v curl'
   'node nodejs command -v node'
+  'npm npm command -v npm'
+  'python3 python3 command -v python3'
+  'venv python3-venv venv_ok'
   'setpriv util-linux command -v setpriv'
 )
 
@@ -148,7 +153,7 @@ if ! jars_ok; then
     missing+=$'\n'"missing: jars (java and mvn first, then lab/install.sh)"
   fi
 fi
-for c in "${KNOWN[@]}"; do
+for c in sdk "${KNOWN[@]}"; do
   declare -F "install_$c" >/dev/null || continue
   more=$("install_$c" "${1:-}") || more=${more:-"missing: $c (its installation failed; see above)"}
   missing+=${missing:+${more:+$'\n'}}$more

@@ -2,17 +2,25 @@ package slacksim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // fault is an error of the Web API: its code, and for blocks the messages that say where.
 type fault struct {
 	code     string
 	messages []string
+	needed   string // scopes, of missing_scope
+	provided string
+	status   int // of HTTP; 0 is 200
+	after    int // seconds of Retry-After
 }
 
 // Error is the code that the Web API answers with.
@@ -64,6 +72,35 @@ var methods = map[string]method{
 	"files.info":                   {"bot", 4, (*Server).fileInfo},
 }
 
+// Call is one call of the Web API as the workspace has seen it.
+type Call struct {
+	Method string            `json:"method"`
+	Args   map[string]string `json:"args"`            // without the token; what came as JSON is JSON
+	Error  string            `json:"error,omitempty"` // what it was answered with, "" when it was done
+	At     time.Time         `json:"at"`
+}
+
+// maxRecorded bounds the calls that are kept.
+const maxRecorded = 1000
+
+// Recorded are the newest calls of the Web API, oldest first.
+func (s *Server) Recorded() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.recorded)
+}
+
+func (s *Server) record(name string, p params, problem string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	args := maps.Clone(p)
+	delete(args, "token")
+	s.recorded = append(s.recorded, Call{Method: name, Args: args, Error: problem, At: s.options.Now()})
+	if len(s.recorded) > maxRecorded {
+		s.recorded = slices.Delete(s.recorded, 0, len(s.recorded)-maxRecorded)
+	}
+}
+
 // api answers one call of the Web API, always with JSON.
 func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("method")
@@ -72,29 +109,50 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"ok": false, "error": "invalid_arguments"})
 		return
 	}
+	body, err := s.answer(name, token, p)
+	var bad fault
+	if !errors.As(err, &bad) {
+		s.record(name, p, "")
+		reply(w, http.StatusOK, body)
+		return
+	}
+	s.record(name, p, bad.code)
+	if bad.after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(bad.after))
+	}
+	reply(w, max(bad.status, http.StatusOK), bad.body())
+}
+
+// body is a refusal as Slack words it.
+func (f fault) body() map[string]any {
+	body := map[string]any{"ok": false, "error": f.code}
+	if len(f.messages) > 0 {
+		body["response_metadata"] = map[string]any{"messages": f.messages}
+	}
+	if f.code == "missing_scope" {
+		body["needed"], body["provided"] = f.needed, f.provided
+	}
+	return body
+}
+
+// answer is what a call comes to: a fault that was asked for, a rate limit, or the method itself. Errors are faults.
+func (s *Server) answer(name, token string, p params) (json.RawMessage, error) {
 	s.mu.Lock()
 	s.calls[name]++
 	f, injected := s.takeFault(name)
 	s.mu.Unlock()
-	if injected && f.after > 0 || !injected && !s.options.Unlimited && !s.limits.allow(name, methods[name].tier, p["channel"]) {
-		w.Header().Set("Retry-After", strconv.Itoa(max(f.after, 1)))
-		reply(w, http.StatusTooManyRequests, map[string]any{"ok": false, "error": "ratelimited"})
-		return
-	}
 	if injected {
-		reply(w, http.StatusOK, map[string]any{"ok": false, "error": f.code})
-		return
+		return nil, f
 	}
-	body, err := s.call(name, token, p)
-	if err != nil {
-		refusal := map[string]any{"ok": false, "error": err.Error()}
-		if bad, ok := err.(fault); ok && len(bad.messages) > 0 {
-			refusal["response_metadata"] = map[string]any{"messages": bad.messages}
-		}
-		reply(w, http.StatusOK, refusal)
-		return
+	if !s.options.Unlimited && !s.limits.allow(name, methods[name].tier, p["channel"]) {
+		return nil, limited(1)
 	}
-	reply(w, http.StatusOK, body)
+	return s.call(name, token, p)
+}
+
+// limited is the refusal of a call that came too soon.
+func limited(seconds int) fault {
+	return fault{code: "ratelimited", status: http.StatusTooManyRequests, after: max(seconds, 1)}
 }
 
 // frozen encodes v while the caller holds the lock: what is encoded later may be changing by then.
@@ -106,10 +164,10 @@ func frozen(v any) json.RawMessage {
 	return b
 }
 
-func (s *Server) takeFault(name string) (injected, bool) {
+func (s *Server) takeFault(name string) (fault, bool) {
 	list := s.faults[name]
 	if len(list) == 0 {
-		return injected{}, false
+		return fault{}, false
 	}
 	s.faults[name] = list[1:]
 	return list[0], true

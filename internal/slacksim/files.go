@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"path"
 	"strconv"
@@ -74,7 +75,17 @@ func uploaded(r *http.Request) ([]byte, error) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		return io.ReadAll(io.LimitReader(r.Body, maxFile))
 	}
-	part, _, err := r.FormFile("file")
+	if err := r.ParseMultipartForm(maxFile); err != nil {
+		return nil, err
+	}
+	var parts []*multipart.FileHeader // SDKs name the part as they like
+	for _, list := range r.MultipartForm.File {
+		parts = append(parts, list...)
+	}
+	if len(parts) != 1 {
+		return nil, fmt.Errorf("%d files in the form, expected one", len(parts))
+	}
+	part, err := parts[0].Open()
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func (v view) text(key string) string {
 	return text
 }
 
-// buttonIn finds an element with an action ID in blocks; blockID "" takes any block.
+// elementIn finds an element with an action ID in blocks; blockID "" takes any block.
 func elementIn(blocks json.RawMessage, blockID, actionID string) (block, element map[string]any) {
 	var list []map[string]any
 	if json.Unmarshal(blocks, &list) != nil {

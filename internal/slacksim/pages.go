@@ -90,7 +90,7 @@ func (s *Server) pageState(w http.ResponseWriter, r *http.Request) {
 		controls = []Control{}
 	}
 	body := map[string]any{"ok": true, "team": map[string]any{"name": s.options.Team, "domain": s.options.TeamDomain}, "me": me, "users": s.users, "channels": channels, "commands": s.options.Commands,
-		"connected": connected, "controls": controls, "home": home, "view": top, "shortcuts": []any{map[string]any{"name": "Add to incident timeline", "callback_id": "timeline_add"}}}
+		"connected": connected, "controls": controls, "home": home, "view": top, "shortcuts": slices.DeleteFunc(slices.Clone(s.options.Shortcuts), func(x Shortcut) bool { return x.Global })}
 	b, err := json.Marshal(body)
 	s.mu.Unlock()
 	writeJSON(w, b, err)
@@ -203,8 +203,12 @@ var deeds = map[string]deed{
 		bad, err := s.submit(ctx, word(in, "user"), word(in, "view_id"), values)
 		return map[string]any{"errors": bad}, err
 	},
+	"suggest": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		options, err := s.suggest(ctx, word(in, "user"), in, in)
+		return map[string]any{"options": options}, err
+	},
 	"close": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
-		return nil, s.close(ctx, word(in, "user"), word(in, "view_id"))
+		return nil, s.close(ctx, word(in, "user"), word(in, "view_id"), in["clear"] == true)
 	},
 	"react": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
 		return nil, s.reacted(word(in, "user"), word(in, "channel"), word(in, "ts"), word(in, "name"), in["remove"] == true)
@@ -215,7 +219,9 @@ var deeds = map[string]deed{
 	"delete": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
 		return nil, s.delete(word(in, "user"), word(in, "channel"), word(in, "ts"))
 	},
-	"pin": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) { return nil, s.pin(in) },
+	"pin": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.pin(word(in, "user"), word(in, "channel"), word(in, "ts"), in["remove"] == true)
+	},
 	"home": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
 		return nil, s.openHome(word(in, "user"))
 	},
@@ -257,62 +263,6 @@ func sentence(text string) string {
 		return text
 	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."
-}
-
-func (s *Server) pin(in map[string]any) error {
-	s.mu.Lock()
-	u, err := s.person(word(in, "user"))
-	c := s.channel(word(in, "channel"))
-	if err != nil || c == nil || c.find(word(in, "ts")) == nil {
-		s.mu.Unlock()
-		return errPerson("this message is not there any more")
-	}
-	m := c.find(word(in, "ts"))
-	m.Pinned = in["remove"] != true
-	s.changed(c, m)
-	kind := "pin_added"
-	if !m.Pinned {
-		kind = "pin_removed"
-	}
-	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "message": frozen(m)}, "event_ts": s.stamp()}
-	s.mu.Unlock()
-	s.event(inner)
-	return nil
-}
-
-func (s *Server) openHome(user string) error {
-	s.mu.Lock()
-	u, err := s.person(user)
-	stamp := s.stamp()
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	s.event(map[string]any{"type": "app_home_opened", "user": u.ID, "channel": "D" + strings.TrimPrefix(u.ID, "U"), "tab": "home", "event_ts": stamp})
-	return nil
-}
-
-// shortcut is a message shortcut.
-func (s *Server) shortcut(ctx context.Context, in map[string]any) error {
-	s.mu.Lock()
-	u, err := s.person(word(in, "user"))
-	if err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	m, c := s.visible(u, word(in, "channel"), word(in, "ts"))
-	if m == nil {
-		s.mu.Unlock()
-		return errPerson("this message is not there any more")
-	}
-	payload := map[string]any{"type": "message_action", "callback_id": word(in, "callback_id"), "trigger_id": s.newTrigger(u.ID, ""), "response_url": s.newHook(hook{channel: c.ID, user: u.ID, thread: m.ThreadTS}),
-		"user": map[string]any{"id": u.ID, "name": u.Name}, "channel": map[string]any{"id": c.ID, "name": c.Name}, "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "message": m, "message_ts": m.TS, "action_ts": s.stamp(), "token": "sim", "is_enterprise_install": false}
-	id, body := s.next("env-"), frozen(payload)
-	s.mu.Unlock()
-	if _, err := s.sockets.deliver(ctx, id, "interactive", false, body, 0, ""); err != nil {
-		return errPerson("the app did not answer (%w)", err)
-	}
-	return nil
 }
 
 func (s *Server) control(ctx context.Context, id string) (map[string]any, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func (s *Server) command(ctx context.Context, user, channelID, text string) erro
 		err = errPerson("there is no channel %q", channelID)
 	}
 	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	known := slices.ContainsFunc(s.options.Commands, func(x Command) bool { return x.Command == word })
+	known := slices.ContainsFunc(s.options.Commands, func(x Command) bool { return x.Command == word }) && s.has("commands")
 	if err == nil && !known {
 		err = errPerson("%s is not a valid command", word)
 	}
@@ -44,7 +45,7 @@ func (s *Server) command(ctx context.Context, user, channelID, text string) erro
 	payload := map[string]any{"token": "sim", "team_id": "T0SIM", "team_domain": s.options.TeamDomain, "channel_id": c.ID, "channel_name": c.Name, "user_id": u.ID, "user_name": u.Name,
 		"command": word, "text": strings.TrimSpace(rest), "api_app_id": "A0CDCBOT", "is_enterprise_install": "false", "response_url": hookURL, "trigger_id": s.newTrigger(u.ID, "")}
 	s.mu.Unlock()
-	ack, err := s.sockets.deliver(ctx, id, "slash_commands", true, payload, 0, "")
+	ack, err := s.deliver(ctx, id, "slash_commands", true, payload)
 	if err != nil {
 		return errPerson("%s failed with the error “%w”", word, err)
 	}
@@ -72,79 +73,9 @@ func (s *Server) answerCommand(c *channel, u User, ack json.RawMessage) {
 	s.whisper(c, u.ID, "", a.Text, named(a.Blocks))
 }
 
-// press is a person's use of an element. Fields are the action's own, such as value or selected_option.
-func (s *Server) press(ctx context.Context, user string, at map[string]any, fields map[string]any) error {
-	s.mu.Lock()
-	u, err := s.person(user)
-	if err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	built, err := s.pressed(u, at, fields)
-	id, payload := s.next("env-"), frozen(built)
-	s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if _, err := s.sockets.deliver(ctx, id, "interactive", false, payload, 0, ""); err != nil {
-		return errPerson("the app did not answer the press (%w)", err)
-	}
-	return nil
-}
-
 func word(m map[string]any, key string) string {
 	text, _ := m[key].(string)
 	return text
-}
-
-// pressed builds the block_actions payload; the caller holds the lock.
-func (s *Server) pressed(u User, at, fields map[string]any) (map[string]any, error) {
-	payload := map[string]any{"type": "block_actions", "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "user": map[string]any{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": "T0SIM"},
-		"api_app_id": "A0CDCBOT", "token": "sim", "is_enterprise_install": false, "state": at["state"]}
-	var blocks json.RawMessage
-	switch {
-	case word(at, "view_id") != "":
-		v := s.openView(u.ID, word(at, "view_id"))
-		if home, ok := s.homes[u.ID]; v == nil && ok && home["id"] == word(at, "view_id") {
-			h := view(home)
-			v = &h
-		}
-		if v == nil {
-			return nil, errPerson("this view is closed already")
-		}
-		blocks, _ = json.Marshal((*v)["blocks"]) // it was decoded from JSON
-		payload["view"], payload["container"] = *v, map[string]any{"type": "view", "view_id": (*v)["id"]}
-		payload["trigger_id"] = s.newTrigger(u.ID, word(at, "view_id"))
-	default:
-		m, c := s.visible(u, word(at, "channel"), word(at, "ts"))
-		if m == nil {
-			return nil, errPerson("this message is not there any more")
-		}
-		blocks = m.Blocks
-		payload["channel"] = map[string]any{"id": c.ID, "name": c.Name}
-		payload["message"] = m
-		payload["container"] = map[string]any{"type": "message", "message_ts": m.TS, "channel_id": c.ID, "is_ephemeral": m.Ephemeral, "thread_ts": m.ThreadTS}
-		payload["response_url"] = s.newHook(hook{channel: c.ID, user: u.ID, thread: m.ThreadTS, message: m.TS})
-		payload["trigger_id"] = s.newTrigger(u.ID, "")
-	}
-	b, e := elementIn(blocks, word(fields, "block_id"), word(fields, "action_id"))
-	if e == nil {
-		return nil, errPerson("there is no button %q here any more", word(fields, "action_id"))
-	}
-	act := map[string]any{"action_id": e["action_id"], "block_id": b["block_id"], "type": e["type"], "action_ts": s.stamp()}
-	if e["text"] != nil {
-		act["text"] = e["text"]
-	}
-	if e["value"] != nil {
-		act["value"] = e["value"]
-	}
-	for _, key := range []string{"value", "selected_option", "selected_options", "selected_user", "selected_users", "selected_date", "selected_time", "selected_date_time"} {
-		if v, ok := fields[key]; ok && (key != "value" || e["type"] != "button") {
-			act[key] = v
-		}
-	}
-	payload["actions"] = []any{act}
-	return payload, nil
 }
 
 // visible finds a message that a user can see, ephemeral ones included.
@@ -162,98 +93,6 @@ func (s *Server) visible(u User, channelID, ts string) (*message, *channel) {
 		}
 	}
 	return nil, nil
-}
-
-// submit sends a modal. The errors are the app's, by block.
-func (s *Server) submit(ctx context.Context, user, viewID string, values map[string]any) (map[string]string, error) {
-	s.mu.Lock()
-	u, err := s.person(user)
-	if err != nil {
-		s.mu.Unlock()
-		return nil, err
-	}
-	v := s.openView(u.ID, viewID)
-	if v == nil {
-		s.mu.Unlock()
-		return nil, errPerson("this view is closed already")
-	}
-	if missing := required(*v, values); len(missing) > 0 {
-		s.mu.Unlock()
-		return missing, nil
-	}
-	filled := view{}
-	for k, x := range *v {
-		filled[k] = x
-	}
-	filled["state"] = map[string]any{"values": values}
-	payload := map[string]any{"type": "view_submission", "team": map[string]any{"id": "T0SIM", "domain": s.options.TeamDomain}, "user": map[string]any{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": "T0SIM"},
-		"api_app_id": "A0CDCBOT", "token": "sim", "trigger_id": s.newTrigger(u.ID, viewID), "view": filled, "response_urls": []any{}, "is_enterprise_install": false}
-	id, body := s.next("env-"), frozen(payload)
-	s.mu.Unlock()
-	ack, err := s.sockets.deliver(ctx, id, "interactive", true, body, 0, "")
-	if err != nil {
-		return nil, errPerson("we had some trouble connecting; try again? (%w)", err)
-	}
-	return s.answerView(u.ID, viewID, ack)
-}
-
-// required finds the input blocks that must be filled and are not; Slack's client does not send such a modal.
-func required(v view, values map[string]any) map[string]string {
-	missing := map[string]string{}
-	list, _ := v["blocks"].([]any)
-	for _, x := range list {
-		b, _ := x.(map[string]any)
-		if b["type"] != "input" || b["optional"] == true {
-			continue
-		}
-		e, _ := b["element"].(map[string]any)
-		block, _ := values[word(b, "block_id")].(map[string]any)
-		state, _ := block[word(e, "action_id")].(map[string]any)
-		if empty(state) {
-			missing[word(b, "block_id")] = "Please complete this required field."
-		}
-	}
-	return missing
-}
-
-func empty(state map[string]any) bool {
-	for _, key := range []string{"value", "selected_option", "selected_options", "selected_user", "selected_date", "selected_time"} {
-		switch v := state[key].(type) {
-		case string:
-			if strings.TrimSpace(v) != "" {
-				return false
-			}
-		case nil:
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// close ends a modal without submitting it.
-func (s *Server) close(ctx context.Context, user, viewID string) error {
-	s.mu.Lock()
-	u, err := s.person(user)
-	if err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	v := s.openView(u.ID, viewID)
-	if v == nil {
-		s.mu.Unlock()
-		return nil
-	}
-	s.closeTop(u.ID, viewID)
-	s.showViews(u.ID)
-	notify := (*v)["notify_on_close"] == true
-	payload := map[string]any{"type": "view_closed", "user": map[string]any{"id": u.ID, "name": u.Name}, "view": *v, "is_cleared": false, "team": map[string]any{"id": "T0SIM"}, "api_app_id": "A0CDCBOT"}
-	id, body := s.next("env-"), frozen(payload)
-	s.mu.Unlock()
-	if notify {
-		_, _ = s.sockets.deliver(ctx, id, "interactive", false, body, 0, "") // Slack does not tell people about this
-	}
-	return nil
 }
 
 // post writes as a person and tells the app.
@@ -278,20 +117,17 @@ func (s *Server) post(user, channelID, thread, text string) (string, error) {
 	m := &message{TS: s.stamp(), User: u.ID, Username: u.Name, Text: text, ThreadTS: thread, ClientMsgID: s.next("msg")}
 	c.add(m)
 	s.changed(c, m)
-	inner := map[string]any{"type": "message", "user": u.ID, "text": text, "ts": m.TS, "channel": c.ID, "channel_type": "channel", "event_ts": m.TS, "client_msg_id": m.ClientMsgID}
+	inner := map[string]any{"type": "message", "user": u.ID, "text": text, "ts": m.TS, "channel": c.ID, "channel_type": c.kind(), "event_ts": m.TS, "client_msg_id": m.ClientMsgID}
 	if thread != "" {
 		inner["thread_ts"] = thread
 	}
-	mention := strings.Contains(text, "<@"+s.bot.ID+">")
+	mention := strings.Contains(text, "<@"+s.bot.ID+">") && c.kind() != "im" // in a direct message one need not call
 	s.mu.Unlock()
-	s.event(inner)
+	s.tell(c, inner)
 	if mention {
-		again := map[string]any{}
-		for k, v := range inner {
-			again[k] = v
-		}
+		again := maps.Clone(inner)
 		again["type"] = "app_mention"
-		s.event(again)
+		s.tell(c, again)
 	}
 	return m.TS, nil
 }
@@ -340,13 +176,14 @@ func (s *Server) own(user, channelID, ts string, do func(*channel, *message) map
 		return errPerson("only its author can change a message")
 	}
 	inner := do(c, m)
+	inner["channel_type"] = c.kind()
 	for _, key := range []string{"message", "previous_message"} {
 		if v, ok := inner[key]; ok {
 			inner[key] = frozen(v)
 		}
 	}
 	s.mu.Unlock()
-	s.event(inner)
+	s.tell(c, inner)
 	return nil
 }
 
@@ -401,8 +238,48 @@ func (s *Server) reacted(user, channelID, ts, name string, remove bool) error {
 	c := s.channel(channelID)
 	inner := map[string]any{"type": kind, "user": u.ID, "reaction": name, "item": map[string]any{"type": "message", "channel": c.ID, "ts": ts}, "item_user": c.find(ts).User, "event_ts": s.stamp()}
 	s.mu.Unlock()
-	s.event(inner)
+	s.tell(c, inner)
 	return nil
+}
+
+// pin pins a message or takes the pin away, as a person; the app is told.
+func (s *Server) pin(user, channelID, ts string, remove bool) error {
+	s.mu.Lock()
+	u, err := s.person(user)
+	c := s.channel(channelID)
+	if err == nil && (c == nil || c.find(ts) == nil) {
+		err = errPerson("this message is not there any more")
+	}
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	m := c.find(ts)
+	m.Pinned = !remove
+	s.changed(c, m)
+	kind := "pin_added"
+	if remove {
+		kind = "pin_removed"
+	}
+	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "created": s.options.Now().Unix(), "created_by": u.ID, "message": frozen(m)}, "event_ts": s.stamp()}
+	s.mu.Unlock()
+	s.tell(c, inner)
+	return nil
+}
+
+// openHome opens the app's Home; the app is told, with the view that it has published before.
+func (s *Server) openHome(user string) error {
+	s.mu.Lock()
+	u, err := s.person(user)
+	inner := map[string]any{"type": "app_home_opened", "user": u.ID, "channel": "D" + strings.TrimPrefix(u.ID, "U"), "tab": "home", "event_ts": s.stamp()}
+	if v, ok := s.homes[u.ID]; ok {
+		inner["view"] = frozen(v)
+	}
+	s.mu.Unlock()
+	if err == nil {
+		s.tell(nil, inner)
+	}
+	return err
 }
 
 // response is a call of a response_url: five times within half an hour.

@@ -32,6 +32,9 @@ type Options struct {
 	Channels   []Channel
 	Usergroups []Usergroup
 	Commands   []Command
+	Shortcuts  []Shortcut
+	Scopes     []string // of the bot token; default: all but chat:write.public
+	Events     []string // that the app has subscribed to, such as "message.channels"; default: all
 	Now        func() time.Time
 	Log        *zap.Logger
 	Unlimited  bool          // no rate limits
@@ -52,13 +55,15 @@ type User struct {
 	Deleted  bool   `json:"deleted,omitempty"`
 }
 
-// Channel is a public channel.
+// Channel is a channel, public unless it is Private.
 type Channel struct {
-	ID       string `json:"id"`
-	Name     string `json:"name"`
-	Topic    string `json:"topic"`
-	Archived bool   `json:"archived,omitempty"`
-	Closed   bool   `json:"closed,omitempty"` // the bot is not a member
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Topic    string   `json:"topic"`
+	Private  bool     `json:"private,omitempty"`
+	Archived bool     `json:"archived,omitempty"`
+	Closed   bool     `json:"closed,omitempty"`  // the bot is not a member
+	Members  []string `json:"members,omitempty"` // IDs of people; nil means everybody
 }
 
 // Usergroup is a group such as @cdc-approvers.
@@ -73,6 +78,13 @@ type Command struct {
 	Command     string `json:"command"`
 	Description string `json:"description"`
 	UsageHint   string `json:"usage_hint"`
+}
+
+// Shortcut is one that the page offers: of a message, or of the whole workspace.
+type Shortcut struct {
+	Name       string `json:"name"`
+	CallbackID string `json:"callback_id"`
+	Global     bool   `json:"global,omitempty"`
 }
 
 // Control is something that the page's host lets visitors do, such as breaking the pipeline.
@@ -105,9 +117,10 @@ type Server struct {
 	counter   int64
 	lastTS    int64
 	calls     map[string]int
+	recorded  []Call
 	ephemeral []*message
 	pages     map[chan pageEvent]string // subscriber → user
-	faults    map[string][]injected
+	faults    map[string][]fault
 	limits    *limits
 	downUntil time.Time
 	closing   bool
@@ -121,7 +134,7 @@ type Server struct {
 func New(o Options) *Server {
 	o = defaults(o)
 	s := &Server{options: o, log: o.Log, users: o.Users, views: map[string][]*view{}, homes: map[string]map[string]any{}, files: map[string]*file{}, triggers: map[string]*trigger{},
-		hooks: map[string]*hook{}, calls: map[string]int{}, pages: map[chan pageEvent]string{}, faults: map[string][]injected{}, limits: newLimits()}
+		hooks: map[string]*hook{}, calls: map[string]int{}, pages: map[chan pageEvent]string{}, faults: map[string][]fault{}, limits: newLimits()}
 	s.bot = User{ID: "U0CDCBOT", Name: o.BotName, RealName: o.BotName, Title: "App", Color: "#3b6ea5", IsBot: true}
 	s.users = append(s.users, s.bot)
 	for _, c := range o.Channels {
@@ -155,6 +168,12 @@ func defaults(o Options) Options {
 	}
 	if len(o.Commands) == 0 {
 		o.Commands = []Command{{Command: "/cdc", Description: "CDC pipelines", UsageHint: "status | restart <connector> | incident list | help"}}
+	}
+	if o.Shortcuts == nil {
+		o.Shortcuts = []Shortcut{{Name: "Add to incident timeline", CallbackID: "timeline_add"}}
+	}
+	if o.Scopes == nil {
+		o.Scopes = allScopes
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -264,23 +283,17 @@ func (s *Server) Calls(method string) int {
 	return s.calls[method]
 }
 
-// injected is a fault for the next call of a method.
-type injected struct {
-	code  string
-	after int // seconds of Retry-After; 0 means an ordinary error
-}
-
 // FailNext lets the next call of a method fail with an error code.
-func (s *Server) FailNext(method, code string) { s.inject(method, injected{code: code}) }
+func (s *Server) FailNext(method, code string) { s.inject(method, fault{code: code}) }
 
 // RateLimitNext lets the next n calls of a method be refused with 429.
 func (s *Server) RateLimitNext(method string, seconds, n int) {
 	for range n {
-		s.inject(method, injected{code: "ratelimited", after: seconds})
+		s.inject(method, limited(seconds))
 	}
 }
 
-func (s *Server) inject(method string, f injected) {
+func (s *Server) inject(method string, f fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[method] = append(s.faults[method], f)

@@ -78,20 +78,40 @@ func (s *Server) viewsPush(p params) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.views[t.user]) >= maxStack {
-		return nil, fault{code: "push_limit_reached"}
+	if t.view == "" || s.openView(t.user, t.view) == nil {
+		return nil, fault{code: "not_found"} // one pushes onto a modal, from inside of it
+	}
+	if err := s.push(t.user, v); err != nil {
+		return nil, err
+	}
+	return map[string]any{"view": v}, nil
+}
+
+// push lays a view on a user's stack; the caller holds the lock.
+func (s *Server) push(user string, v view) error {
+	stack := s.views[user]
+	if len(stack) >= maxStack {
+		return fault{code: "push_limit_reached"}
 	}
 	s.adopt(v, nil)
-	s.views[t.user] = append(s.views[t.user], &v)
-	s.showViews(t.user)
-	return map[string]any{"view": v}, nil
+	if len(stack) > 0 {
+		v["previous_view_id"], v["root_view_id"] = (*stack[len(stack)-1])["id"], (*stack[0])["id"]
+	}
+	s.views[user] = append(stack, &v)
+	s.showViews(user)
+	return nil
 }
 
 // openable checks the view before it spends the trigger, as Slack does.
 func (s *Server) openable(p params) (view, *trigger, error) {
 	v, err := checkView(p["view"])
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, err
+	case v.text("type") != "modal":
+		return nil, nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] only a modal can be opened [json-pointer:/view/type]"}}
+	case s.taken(v, ""):
+		return nil, nil, fault{code: "duplicate_external_id"}
 	}
 	t, err := s.spend(p["trigger_id"])
 	return v, t, err
@@ -100,11 +120,18 @@ func (s *Server) openable(p params) (view, *trigger, error) {
 // adopt gives a view what Slack adds: its ID, hash and the IDs of its blocks.
 func (s *Server) adopt(v view, old view) {
 	v["id"] = s.next("V")
+	v["previous_view_id"], v["root_view_id"] = nil, v["id"]
 	if old != nil {
-		v["id"] = old["id"]
+		v["id"], v["previous_view_id"], v["root_view_id"] = old["id"], old["previous_view_id"], old["root_view_id"]
 	}
 	v["hash"] = s.next("hash")
-	v["app_id"], v["team_id"], v["bot_id"] = "A0CDCBOT", "T0SIM", "B0CDCBOT"
+	v["app_id"], v["app_installed_team_id"], v["team_id"], v["bot_id"] = "A0CDCBOT", "T0SIM", "T0SIM", "B0CDCBOT"
+	v["state"] = map[string]any{"values": map[string]any{}}
+	for _, key := range []string{"clear_on_close", "notify_on_close"} {
+		if v[key] == nil {
+			v[key] = false
+		}
+	}
 	for _, key := range []string{"private_metadata", "callback_id", "external_id"} {
 		if v[key] == nil {
 			v[key] = ""
@@ -121,21 +148,65 @@ func (s *Server) viewsUpdate(p params) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if (p["view_id"] == "") == (p["external_id"] == "") {
+		return nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] exactly one of view_id and external_id is required"}}
+	}
+	user, old := s.locate(p["view_id"], p["external_id"])
+	switch {
+	case old == nil:
+		return nil, fault{code: "not_found"}
+	case old.text("type") != v.text("type"):
+		return nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] a view keeps its type [json-pointer:/view/type]"}}
+	case p["hash"] != "" && old.text("hash") != p["hash"]:
+		return nil, fault{code: "hash_conflict"}
+	case s.taken(v, old.text("id")):
+		return nil, fault{code: "duplicate_external_id"}
+	}
+	s.adopt(v, old)
+	s.replace(user, v)
+	return map[string]any{"view": v}, nil
+}
+
+// locate finds an open modal or a Home by its ID or the app's own name for it, and whose it is.
+func (s *Server) locate(id, external string) (string, view) {
+	is := func(v view) bool {
+		return id != "" && v.text("id") == id || id == "" && external != "" && v.text("external_id") == external
+	}
 	for user, stack := range s.views {
-		for _, old := range stack {
-			if (*old)["id"] != p["view_id"] && (p["external_id"] == "" || (*old)["external_id"] != p["external_id"]) {
-				continue
+		for _, v := range stack {
+			if is(*v) {
+				return user, *v
 			}
-			if p["hash"] != "" && (*old)["hash"] != p["hash"] {
-				return nil, fault{code: "hash_conflict"}
-			}
-			s.adopt(v, *old)
-			*old = v
-			s.showViews(user)
-			return map[string]any{"view": v}, nil
 		}
 	}
-	return nil, fault{code: "not_found"}
+	for user, home := range s.homes {
+		if is(home) {
+			return user, home
+		}
+	}
+	return "", nil
+}
+
+// replace puts a view in the place of the one with its ID.
+func (s *Server) replace(user string, v view) {
+	if v.text("type") == "home" {
+		s.homes[user] = v
+		s.publishLocked(user, pageEvent{Name: "home", Data: map[string]any{}})
+		return
+	}
+	if old := s.openView(user, v.text("id")); old != nil {
+		*old = v
+	}
+	s.showViews(user)
+}
+
+// taken says whether another view has the external ID: it is unique in a workspace.
+func (s *Server) taken(v view, id string) bool {
+	if v.text("external_id") == "" {
+		return false
+	}
+	_, other := s.locate("", v.text("external_id"))
+	return other != nil && other.text("id") != id
 }
 
 func (s *Server) viewsPublish(p params) (map[string]any, error) {
@@ -144,15 +215,21 @@ func (s *Server) viewsPublish(p params) (map[string]any, error) {
 		return nil, err
 	}
 	if v.text("type") != "home" {
-		return nil, fault{code: "invalid_arguments"}
+		return nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] only a home view can be published [json-pointer:/view/type]"}}
 	}
 	u, ok := s.user(p["user_id"])
 	if !ok {
-		return nil, fault{code: "user_not_found"}
+		return nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] user_not_found [json-pointer:/user_id]"}}
 	}
-	s.adopt(v, nil)
-	s.homes[u.ID] = v
-	s.publishLocked(u.ID, pageEvent{Name: "home", Data: map[string]any{}})
+	old := view(s.homes[u.ID])
+	switch {
+	case p["hash"] != "" && old.text("hash") != p["hash"]:
+		return nil, fault{code: "hash_conflict"}
+	case s.taken(v, old.text("id")):
+		return nil, fault{code: "duplicate_external_id"}
+	}
+	s.adopt(v, old) // a Home that is published again keeps its ID
+	s.replace(u.ID, v)
 	return map[string]any{"view": v}, nil
 }
 
@@ -206,13 +283,11 @@ func (s *Server) answerView(user, id string, ack json.RawMessage) (map[string]st
 		if err != nil {
 			return nil, fmt.Errorf("the app answered with a view that Slack refuses: %s", strings.Join(append([]string{err.Error()}, err.(fault).messages...), "; "))
 		}
-		old := s.openView(user, id)
-		if a.Action == "update" && old != nil {
+		if old := s.openView(user, id); a.Action == "update" && old != nil {
 			s.adopt(v, *old)
 			*old = v
-		} else {
-			s.adopt(v, nil)
-			s.views[user] = append(s.views[user], &v)
+		} else if err := s.push(user, v); err != nil {
+			return nil, fmt.Errorf("the app answered with a view too many: %w", err)
 		}
 	default:
 		s.closeTop(user, id)
