@@ -128,6 +128,11 @@ func (f fault) body() map[string]any {
 	body := map[string]any{"ok": false, "error": f.code}
 	if len(f.messages) > 0 {
 		body["response_metadata"] = map[string]any{"messages": f.messages}
+		var plain []string // chat.* say it twice
+		for _, m := range f.messages {
+			plain = append(plain, strings.TrimPrefix(m, "[ERROR] "))
+		}
+		body["errors"] = plain
 	}
 	if f.code == "missing_scope" {
 		body["needed"], body["provided"] = f.needed, f.provided

@@ -195,6 +195,9 @@ func TestRateLimits(t *testing.T) {
 
 func text(n int) string { return strings.Repeat("ä", n) }
 
+// many is n times the same in a JSON list.
+func many(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
+
 func TestBlockKitLimits(t *testing.T) {
 	section := func(n int) string {
 		return `{"type":"section","text":{"type":"mrkdwn","text":"` + text(n) + `"}}`
@@ -202,12 +205,11 @@ func TestBlockKitLimits(t *testing.T) {
 	button := func(extra string) string {
 		return `{"type":"actions","elements":[{"type":"button","action_id":"a","text":{"type":"plain_text","text":"x"}` + extra + `}]}`
 	}
-	many := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
 	for _, row := range []struct{ name, surface, blocks, want string }{
 		{"section full", "message", section(3000), ""},
 		{"section too long", "message", section(3001), "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"},
 		{"section empty", "message", `{"type":"section","text":{"type":"mrkdwn","text":""}}`, "must be more than 0 characters"},
-		{"section without text", "message", `{"type":"section"}`, "text or fields is required"},
+		{"section without text", "message", `{"type":"section"}`, "must define either `text` or `fields`"},
 		{"header too long", "message", `{"type":"header","text":{"type":"plain_text","text":"` + text(151) + `"}}`, "less than 151"},
 		{"header in mrkdwn", "message", `{"type":"header","text":{"type":"mrkdwn","text":"x"}}`, "must be plain_text"},
 		{"fifty blocks", "message", many(50, `{"type":"divider"}`), ""},

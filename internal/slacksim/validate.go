@@ -21,7 +21,7 @@ const (
 var sizes = map[string]int{
 	"section.text": 3000, "section.fields": 2000, "header.text": 150, "context.text": 3000, "button.text": 75, "placeholder": 150, "option.text": 75,
 	"option.description": 75, "confirm.title": 100, "confirm.text": 300, "confirm.confirm": 30, "confirm.deny": 30, "input.label": 2000, "input.hint": 2000,
-	"view.title": 24, "view.submit": 24, "view.close": 24, "image.title": 2000,
+	"group.label": 75, "view.title": 24, "view.submit": 24, "view.close": 24, "image.title": 2000,
 }
 
 // counts are how many parts a list may have, lowest and highest.
@@ -40,6 +40,12 @@ var surfaces = map[string][]string{
 }
 
 var blockTypes = []string{"section", "header", "divider", "context", "actions", "image", "input", "rich_text", "markdown", "video", "table", "data_table", "data_visualization", "alert", "card", "carousel", "container", "context_actions", "plan", "task_card", "file"}
+
+// elsewhere are the elements that only some surfaces take.
+var elsewhere = map[string][]string{
+	"email_text_input": {"modal"}, "number_input": {"modal"}, "url_text_input": {"modal"}, "file_input": {"modal"}, "rich_text_input": {"modal", "home"}, "plain_text_input": {"modal", "home"},
+	"datetimepicker": {"message", "modal"}, "workflow_button": {"message"},
+}
 
 // checker collects what is wrong, each with a JSON pointer.
 type checker struct {
@@ -96,6 +102,7 @@ func (c *checker) block(at string, v any) {
 		return
 	}
 	c.plain(at, b)
+	c.fields(at, "block "+kind, b)
 	if id, _ := b["block_id"].(string); id != "" {
 		if c.ids[id] {
 			c.bad(at+"/block_id", "block_id %q is not unique", id)
@@ -134,10 +141,14 @@ func (c *checker) plain(at string, b map[string]any) {
 // text checks a text object. kinds names those allowed; "" allows both.
 func (c *checker) text(at, size string, v any, kind string) {
 	t, ok := v.(map[string]any)
+	if v == nil {
+		return // a missing one is told where it is required
+	}
 	if !ok {
 		c.bad(at, "must be a text object")
 		return
 	}
+	c.fields(at, "text "+word(t, "type"), t)
 	words, isText := t["text"].(string)
 	got, _ := t["type"].(string)
 	switch {
@@ -170,7 +181,7 @@ func (c *checker) list(at, name string, v any) []any {
 
 func (c *checker) section(at string, b map[string]any) {
 	if b["text"] == nil && b["fields"] == nil {
-		c.bad(at, "text or fields is required")
+		c.bad(at, "must define either `text` or `fields`")
 	}
 	if b["text"] != nil {
 		c.text(at+"/text", "section.text", b["text"], "")
@@ -182,6 +193,7 @@ func (c *checker) section(at string, b map[string]any) {
 	}
 	if b["accessory"] != nil {
 		c.element(at+"/accessory", b["accessory"])
+		c.fits(at+"/accessory", "section", b["accessory"])
 	}
 }
 
@@ -201,6 +213,7 @@ func (c *checker) actions(at string, b map[string]any) {
 	for i, e := range c.list(at+"/elements", "actions.elements", b["elements"]) {
 		where := fmt.Sprintf("%s/elements/%d", at, i)
 		c.element(where, e)
+		c.fits(where, "actions", e)
 		m, _ := e.(map[string]any)
 		id, _ := m["action_id"].(string)
 		if id != "" && seen[id] {
@@ -228,7 +241,10 @@ func (c *checker) input(at string, b map[string]any) {
 	if b["hint"] != nil {
 		c.text(at+"/hint", "input.hint", b["hint"], "plain_text")
 	}
-	c.element(at+"/element", b["element"])
+	if b["element"] != nil {
+		c.element(at+"/element", b["element"])
+		c.fits(at+"/element", "input", b["element"])
+	}
 }
 
 func (c *checker) markdown(at string, b map[string]any) {
@@ -248,6 +264,7 @@ func (c *checker) richText(at string, b map[string]any) {
 		m, _ := e.(map[string]any)
 		switch m["type"] {
 		case "rich_text_section", "rich_text_list", "rich_text_quote", "rich_text_preformatted":
+			c.fields(fmt.Sprintf("%s/elements/%d", at, i), "rich "+word(m, "type"), m)
 		default:
 			c.bad(fmt.Sprintf("%s/elements/%d/type", at, i), "unsupported type: %v", m["type"])
 		}
@@ -267,8 +284,30 @@ func (c *checker) table(at string, b map[string]any) {
 	}
 }
 
+// misfits are the elements that a block does not take; those that no block takes are unknown types.
+var misfits = map[string][]string{
+	"section": {"plain_text_input", "number_input", "email_text_input", "url_text_input", "rich_text_input", "file_input", "datetimepicker"},
+	"actions": {"image", "multi_static_select", "multi_users_select", "multi_conversations_select", "multi_channels_select", "multi_external_select", "plain_text_input", "number_input", "email_text_input", "url_text_input", "rich_text_input", "file_input"},
+	"input":   {"button", "overflow", "image", "workflow_button"},
+}
+
+// fits refuses an element in a block that does not take it.
+func (c *checker) fits(at, block string, v any) {
+	e, _ := v.(map[string]any)
+	if kind := word(e, "type"); slices.Contains(misfits[block], kind) {
+		c.bad(at+"/type", "unsupported element of %s: %s", block, kind)
+	}
+}
+
+// place refuses an element on a surface that does not take it.
+func (c *checker) place(at, kind string) {
+	if takers, special := elsewhere[kind]; special && c.surface != "" && !slices.Contains(takers, c.surface) {
+		c.bad(at+"/type", "%s is not allowed in a %s", kind, c.surface)
+	}
+}
+
 // elementTypes are those a message or view may hold.
-var elementTypes = []string{"button", "static_select", "multi_static_select", "users_select", "multi_users_select", "conversations_select", "channels_select", "external_select", "overflow", "datepicker", "timepicker", "datetimepicker", "radio_buttons", "checkboxes", "plain_text_input", "number_input", "email_text_input", "url_text_input", "rich_text_input", "image", "workflow_button", "file_input"}
+var elementTypes = []string{"button", "static_select", "multi_static_select", "users_select", "multi_users_select", "conversations_select", "multi_conversations_select", "channels_select", "multi_channels_select", "external_select", "multi_external_select", "overflow", "datepicker", "timepicker", "datetimepicker", "radio_buttons", "checkboxes", "plain_text_input", "number_input", "email_text_input", "url_text_input", "rich_text_input", "image", "workflow_button", "file_input"}
 
 func (c *checker) element(at string, v any) {
 	e, ok := v.(map[string]any)
@@ -278,6 +317,8 @@ func (c *checker) element(at string, v any) {
 		return
 	}
 	c.plain(at, e)
+	c.fields(at, "element "+kind, e)
+	c.place(at, kind)
 	switch kind {
 	case "button":
 		c.text(at+"/text", "button.text", e["text"], "plain_text")
@@ -299,15 +340,27 @@ func (c *checker) element(at string, v any) {
 }
 
 func (c *checker) options(at, kind string, e map[string]any) {
-	if e["options"] == nil {
-		if kind == "overflow" || kind == "radio_buttons" || kind == "checkboxes" {
-			c.bad(at+"/options", "options is required")
-		}
-		return
+	if (kind == "static_select" || kind == "multi_static_select") && (e["options"] == nil) == (e["option_groups"] == nil) {
+		c.bad(at, "must define either `options` or `option_groups`")
 	}
-	name := kind + ".options"
+	if e["option_groups"] != nil {
+		for i, v := range c.list(at+"/option_groups", "options", e["option_groups"]) {
+			where := fmt.Sprintf("%s/option_groups/%d", at, i)
+			g, _ := v.(map[string]any)
+			c.fields(where, "object option group", g)
+			c.text(where+"/label", "group.label", g["label"], "plain_text")
+			c.options(where, "group", map[string]any{"options": g["options"]})
+		}
+	}
+	if e["options"] == nil {
+		return // where they are required that is told already
+	}
+	name, form := kind+".options", "object option"
 	if _, special := counts[name]; !special {
 		name = "options"
+	}
+	if kind == "overflow" {
+		form = "object overflow option"
 	}
 	for i, v := range c.list(at+"/options", name, e["options"]) {
 		where := fmt.Sprintf("%s/options/%d", at, i)
@@ -316,6 +369,7 @@ func (c *checker) options(at, kind string, e map[string]any) {
 			c.bad(where, "must be an object")
 			continue
 		}
+		c.fields(where, form, o)
 		c.text(where+"/text", "option.text", o["text"], "")
 		if o["description"] != nil {
 			c.text(where+"/description", "option.description", o["description"], "")
@@ -331,6 +385,7 @@ func (c *checker) confirm(at string, e map[string]any) {
 	if !ok {
 		return
 	}
+	c.fields(at+"/confirm", "object confirm", d)
 	c.text(at+"/confirm/title", "confirm.title", d["title"], "plain_text")
 	c.text(at+"/confirm/text", "confirm.text", d["text"], "")
 	for _, key := range []string{"confirm", "deny"} {
@@ -354,6 +409,7 @@ func checkView(raw string) (view, error) {
 		return nil, fault{code: "invalid_arguments", messages: []string{"[ERROR] must be modal or home [json-pointer:/view/type]"}}
 	}
 	c := &checker{surface: surface, ids: map[string]bool{}}
+	c.fields("/view", "view "+surface, v)
 	if surface == "modal" {
 		c.text("/view/title", "view.title", v["title"], "plain_text")
 		for _, key := range []string{"submit", "close"} {
