@@ -3,7 +3,6 @@ package slacksim
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -31,45 +30,73 @@ type params map[string]string
 
 func (p params) flag(name string) bool { return p[name] == "true" || p[name] == "1" }
 
-// method is one row of the Web API. Token says which token it takes, tier how often it may be called.
+// method is one row of the Web API. Token says which token it takes, scope what the app must be granted ("*:read" means
+// that of the conversation's kind), tier how often it may be called. docs.slack.dev/reference/methods has them all.
 type method struct {
 	token string // "bot" or "app"
+	scope string
 	tier  int
 	do    func(*Server, params) (map[string]any, error)
 }
 
 var methods = map[string]method{
-	"api.test":                     {"", 4, func(*Server, params) (map[string]any, error) { return map[string]any{}, nil }},
-	"auth.test":                    {"bot", 4, (*Server).authTest},
-	"apps.connections.open":        {"app", 3, (*Server).openConnection},
-	"bots.info":                    {"bot", 3, (*Server).botInfo},
-	"team.info":                    {"bot", 3, (*Server).teamInfo},
-	"chat.postMessage":             {"bot", 5, (*Server).postMessage},
-	"chat.postEphemeral":           {"bot", 4, (*Server).postEphemeral},
-	"chat.update":                  {"bot", 3, (*Server).updateMessage},
-	"chat.delete":                  {"bot", 3, (*Server).deleteMessage},
-	"chat.getPermalink":            {"bot", 5, (*Server).permalink},
-	"conversations.history":        {"bot", 3, (*Server).history},
-	"conversations.replies":        {"bot", 3, (*Server).replies},
-	"conversations.info":           {"bot", 3, (*Server).channelInfo},
-	"conversations.list":           {"bot", 2, (*Server).channelList},
-	"conversations.join":           {"bot", 3, (*Server).join},
-	"conversations.members":        {"bot", 4, (*Server).members},
-	"conversations.open":           {"bot", 3, (*Server).openDM},
-	"users.info":                   {"bot", 4, (*Server).userInfo},
-	"users.list":                   {"bot", 2, (*Server).userList},
-	"usergroups.list":              {"bot", 2, (*Server).usergroupList},
-	"usergroups.users.list":        {"bot", 2, (*Server).usergroupUsers},
-	"views.open":                   {"bot", 4, (*Server).viewsOpen},
-	"views.push":                   {"bot", 4, (*Server).viewsPush},
-	"views.update":                 {"bot", 4, (*Server).viewsUpdate},
-	"views.publish":                {"bot", 4, (*Server).viewsPublish},
-	"reactions.add":                {"bot", 3, (*Server).reactionAdd},
-	"reactions.remove":             {"bot", 2, (*Server).reactionRemove},
-	"pins.add":                     {"bot", 2, (*Server).pinAdd},
-	"files.getUploadURLExternal":   {"bot", 4, (*Server).uploadURL},
-	"files.completeUploadExternal": {"bot", 4, (*Server).completeUpload},
-	"files.info":                   {"bot", 4, (*Server).fileInfo},
+	"api.test":              {"", "", 4, func(*Server, params) (map[string]any, error) { return map[string]any{}, nil }},
+	"auth.test":             {"bot", "", special, (*Server).authTest},
+	"apps.connections.open": {"app", "", 3, (*Server).openConnection},
+	"bots.info":             {"bot", "users:read", 3, (*Server).botInfo},
+	"team.info":             {"bot", "team:read", 3, (*Server).teamInfo},
+	"emoji.list":            {"bot", "emoji:read", 2, func(*Server, params) (map[string]any, error) { return map[string]any{"emoji": map[string]any{}}, nil }},
+
+	"chat.postMessage":   {"bot", "chat:write", special, (*Server).postMessage},
+	"chat.postEphemeral": {"bot", "chat:write", 4, (*Server).postEphemeral},
+	"chat.update":        {"bot", "chat:write", 3, (*Server).updateMessage},
+	"chat.delete":        {"bot", "chat:write", 3, (*Server).deleteMessage},
+	"chat.getPermalink":  {"bot", "", special, (*Server).permalink},
+
+	"conversations.history":    {"bot", "*:history", 3, (*Server).history},
+	"conversations.replies":    {"bot", "*:history", 3, (*Server).replies},
+	"conversations.info":       {"bot", "*:read", 3, (*Server).channelInfo},
+	"conversations.list":       {"bot", "*:read", 2, (*Server).channelList},
+	"conversations.members":    {"bot", "*:read", 4, (*Server).members},
+	"conversations.join":       {"bot", "channels:join", 3, (*Server).join},
+	"conversations.leave":      {"bot", "*:write", 3, (*Server).leave},
+	"conversations.open":       {"bot", "*:write", 3, (*Server).openDM},
+	"conversations.create":     {"bot", "*:write", 2, (*Server).createChannel},
+	"conversations.archive":    {"bot", "*:write", 2, (*Server).archive},
+	"conversations.unarchive":  {"bot", "*:write", 2, (*Server).unarchive},
+	"conversations.rename":     {"bot", "*:write", 2, (*Server).rename},
+	"conversations.invite":     {"bot", "*:write", 3, (*Server).invite},
+	"conversations.kick":       {"bot", "*:write", 3, (*Server).kick},
+	"conversations.setTopic":   {"bot", "*:write", 2, (*Server).setTopic},
+	"conversations.setPurpose": {"bot", "*:write", 2, (*Server).setPurpose},
+
+	"users.info":            {"bot", "users:read", 4, (*Server).userInfo},
+	"users.list":            {"bot", "users:read", 2, (*Server).userList},
+	"users.lookupByEmail":   {"bot", "users:read.email", 3, (*Server).userByEmail},
+	"users.conversations":   {"bot", "*:read", 3, (*Server).userChannels},
+	"usergroups.list":       {"bot", "usergroups:read", 2, (*Server).usergroupList},
+	"usergroups.users.list": {"bot", "usergroups:read", 2, (*Server).usergroupUsers},
+
+	"views.open":    {"bot", "", 4, (*Server).viewsOpen},
+	"views.push":    {"bot", "", 4, (*Server).viewsPush},
+	"views.update":  {"bot", "", 4, (*Server).viewsUpdate},
+	"views.publish": {"bot", "", 4, (*Server).viewsPublish},
+
+	"reactions.add":    {"bot", "reactions:write", 3, (*Server).reactionAdd},
+	"reactions.remove": {"bot", "reactions:write", 2, (*Server).reactionRemove},
+	"reactions.get":    {"bot", "reactions:read", 3, (*Server).reactionGet},
+	"pins.add":         {"bot", "pins:write", 2, (*Server).pinAdd},
+	"pins.remove":      {"bot", "pins:write", 2, (*Server).pinRemove},
+	"pins.list":        {"bot", "pins:read", 2, (*Server).pinList},
+	"bookmarks.add":    {"bot", "bookmarks:write", 2, (*Server).bookmarkAdd},
+	"bookmarks.edit":   {"bot", "bookmarks:write", 2, (*Server).bookmarkEdit},
+	"bookmarks.remove": {"bot", "bookmarks:write", 2, (*Server).bookmarkRemove},
+	"bookmarks.list":   {"bot", "bookmarks:read", 3, (*Server).bookmarkList},
+
+	"files.getUploadURLExternal":   {"bot", "files:write", 4, (*Server).uploadURL},
+	"files.completeUploadExternal": {"bot", "files:write", 4, (*Server).completeUpload},
+	"files.info":                   {"bot", "files:read", 4, (*Server).fileInfo},
+	"files.delete":                 {"bot", "files:write", 3, (*Server).fileDelete},
 }
 
 // Call is one call of the Web API as the workspace has seen it.
@@ -109,6 +136,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"ok": false, "error": "invalid_arguments"})
 		return
 	}
+	w.Header().Set("X-OAuth-Scopes", strings.Join(s.options.Scopes, ","))
 	body, err := s.answer(name, token, p)
 	var bad fault
 	if !errors.As(err, &bad) {
@@ -149,8 +177,8 @@ func (s *Server) answer(name, token string, p params) (json.RawMessage, error) {
 	if injected {
 		return nil, f
 	}
-	if !s.options.Unlimited && !s.limits.allow(name, methods[name].tier, p["channel"]) {
-		return nil, limited(1)
+	if wait := s.limits.wait(name, methods[name].tier, p["channel"]); wait > 0 && !s.options.Unlimited {
+		return nil, limited(wait)
 	}
 	return s.call(name, token, p)
 }
@@ -186,14 +214,28 @@ func (s *Server) call(name, token string, p params) (json.RawMessage, error) {
 	if err := s.authorise(m.token, token); err != nil {
 		return nil, err
 	}
+	body, news, err := s.do(m, p)
+	for _, n := range news {
+		s.tell(n.channel, n.event)
+	}
+	return body, err
+}
+
+// do runs a method under the lock. What it brings about is told to the app afterwards.
+func (s *Server) do(m method, p params) (json.RawMessage, []news, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.granted(m.scope); err != nil {
+		return nil, nil, err
+	}
 	body, err := m.do(s, p)
+	told := s.outbox
+	s.outbox = nil
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	body["ok"] = true
-	return frozen(body), nil
+	return frozen(body), told, nil
 }
 
 func (s *Server) authorise(kind, token string) error {
@@ -262,107 +304,4 @@ func (s *Server) botInfo(params) (map[string]any, error) {
 
 func (s *Server) teamInfo(params) (map[string]any, error) {
 	return map[string]any{"team": map[string]any{"id": "T0SIM", "name": s.options.Team, "domain": s.options.TeamDomain}}, nil
-}
-
-func (s *Server) profile(u User) map[string]any {
-	return map[string]any{"id": u.ID, "team_id": "T0SIM", "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "is_bot": u.IsBot, "is_app_user": false, "is_restricted": u.Guest, "is_ultra_restricted": false,
-		"profile": map[string]any{"display_name": u.Name, "real_name": u.RealName, "email": u.Email, "title": u.Title}}
-}
-
-func (s *Server) userInfo(p params) (map[string]any, error) {
-	for _, u := range s.users {
-		if u.ID == p["user"] {
-			return map[string]any{"user": s.profile(u)}, nil
-		}
-	}
-	return nil, fault{code: "user_not_found"}
-}
-
-func (s *Server) userList(params) (map[string]any, error) {
-	var list []map[string]any
-	for _, u := range s.users {
-		list = append(list, s.profile(u))
-	}
-	return map[string]any{"members": list, "response_metadata": map[string]any{"next_cursor": ""}}, nil
-}
-
-func (s *Server) usergroupList(params) (map[string]any, error) {
-	list := []map[string]any{}
-	for _, g := range s.options.Usergroups {
-		list = append(list, map[string]any{"id": g.ID, "handle": g.Handle, "name": g.Handle, "users": g.Users, "user_count": len(g.Users)})
-	}
-	return map[string]any{"usergroups": list}, nil
-}
-
-func (s *Server) usergroupUsers(p params) (map[string]any, error) {
-	for _, g := range s.options.Usergroups {
-		if g.ID == p["usergroup"] {
-			return map[string]any{"users": g.Users}, nil
-		}
-	}
-	return nil, fault{code: "no_such_subteam"}
-}
-
-func (s *Server) channelJSON(c *channel) map[string]any {
-	return map[string]any{"id": c.ID, "name": c.Name, "is_channel": true, "is_archived": c.Archived, "is_member": !c.Closed, "topic": map[string]any{"value": c.Topic}}
-}
-
-func (s *Server) channelInfo(p params) (map[string]any, error) {
-	for _, c := range s.channels {
-		if c.ID == p["channel"] {
-			return map[string]any{"channel": s.channelJSON(c)}, nil
-		}
-	}
-	return nil, fault{code: "channel_not_found"}
-}
-
-func (s *Server) channelList(params) (map[string]any, error) {
-	var list []map[string]any
-	for _, c := range s.channels {
-		list = append(list, s.channelJSON(c))
-	}
-	return map[string]any{"channels": list, "response_metadata": map[string]any{"next_cursor": ""}}, nil
-}
-
-func (s *Server) join(p params) (map[string]any, error) {
-	for _, c := range s.channels {
-		if c.ID == p["channel"] {
-			c.Closed = false
-			return map[string]any{"channel": s.channelJSON(c)}, nil
-		}
-	}
-	return nil, fault{code: "channel_not_found"}
-}
-
-func (s *Server) members(params) (map[string]any, error) {
-	var ids []string
-	for _, u := range s.users {
-		ids = append(ids, u.ID)
-	}
-	return map[string]any{"members": ids, "response_metadata": map[string]any{"next_cursor": ""}}, nil
-}
-
-// openDM gives the direct-message channel of a user, made when it is first asked for.
-func (s *Server) openDM(p params) (map[string]any, error) {
-	u, ok := s.user(p["users"])
-	if !ok {
-		return nil, fault{code: "user_not_found"}
-	}
-	id := "D" + strings.TrimPrefix(u.ID, "U")
-	if s.channel(id) == nil {
-		s.channels = append(s.channels, &channel{Channel: Channel{ID: id, Name: "dm-" + u.Name, Topic: "Direct messages with " + s.bot.Name}})
-	}
-	return map[string]any{"channel": map[string]any{"id": id}}, nil
-}
-
-func (s *Server) permalink(p params) (map[string]any, error) {
-	c := s.channel(p["channel"])
-	if c == nil {
-		return nil, fault{code: "channel_not_found"}
-	}
-	if c.find(p["message_ts"]) == nil {
-		return nil, fault{code: "message_not_found"}
-	}
-	link := fmt.Sprintf("%s/?channel=%s&thread=%s", s.base, c.Name, p["message_ts"])
-	return map[string]any{"channel": c.ID, "permalink": link}, nil
 }

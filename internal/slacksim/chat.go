@@ -2,6 +2,7 @@ package slacksim
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,23 +14,48 @@ const (
 	maxUpdate = 4000  // longer texts are refused in an update
 )
 
-// target finds the channel a call writes to.
+// target finds the channel that a call posts to: by ID, by name, or a person's direct messages by the person's ID.
 func (s *Server) target(p params) (*channel, error) {
 	c := s.channel(p["channel"])
+	if u, ok := s.user(p["channel"]); c == nil && ok && u.ID == p["channel"] {
+		c = s.dm(u)
+	}
 	switch {
-	case c == nil:
+	case c == nil || c.Private && c.Closed:
 		return nil, fault{code: "channel_not_found"}
 	case c.Archived:
 		return nil, fault{code: "is_archived"}
-	case c.Closed:
+	case c.Closed && !s.has("chat:write.public"):
 		return nil, fault{code: "not_in_channel"}
 	}
 	return c, nil
 }
 
+// at finds the message that a call is about, by the IDs alone.
+func (s *Server) at(channelID, ts string) (*channel, *message, error) {
+	c, err := s.conversation(channelID)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := c.find(ts)
+	if m == nil {
+		return nil, nil, fault{code: "message_not_found"}
+	}
+	return c, m, nil
+}
+
 // content checks text, blocks and attachments as Slack does.
 func content(p params, surface string) (text string, blocks, attachments json.RawMessage, err error) {
 	text = p["text"]
+	if md := p["markdown_text"]; md != "" {
+		if text != "" || p["blocks"] != "" {
+			return "", nil, nil, fault{code: "markdown_text_conflict"}
+		}
+		if utf8.RuneCountInString(md) > maxMarkdown {
+			return "", nil, nil, fault{code: "msg_too_long"}
+		}
+		text = md
+	}
 	if raw := p["blocks"]; raw != "" && raw != "null" && raw != "[]" {
 		if err := checkBlocks(raw, surface); err != nil {
 			return "", nil, nil, err
@@ -125,14 +151,10 @@ func named(blocks json.RawMessage) json.RawMessage {
 }
 
 func (s *Server) updateMessage(p params) (map[string]any, error) {
-	c, err := s.target(p)
-	if err != nil {
-		return nil, err
-	}
-	m := c.find(p["ts"])
+	c, m, err := s.at(p["channel"], p["ts"])
 	switch {
-	case m == nil:
-		return nil, fault{code: "message_not_found"}
+	case err != nil:
+		return nil, err
 	case m.User != s.bot.ID:
 		return nil, fault{code: "cant_update_message"}
 	case utf8.RuneCountInString(p["text"]) > maxUpdate:
@@ -157,13 +179,9 @@ func (s *Server) updateMessage(p params) (map[string]any, error) {
 }
 
 func (s *Server) deleteMessage(p params) (map[string]any, error) {
-	c, err := s.target(p)
+	c, m, err := s.at(p["channel"], p["ts"])
 	if err != nil {
 		return nil, err
-	}
-	m := c.find(p["ts"])
-	if m == nil {
-		return nil, fault{code: "message_not_found"}
 	}
 	if m.User != s.bot.ID {
 		return nil, fault{code: "cant_delete_message"}
@@ -179,7 +197,7 @@ func (s *Server) postEphemeral(p params) (map[string]any, error) {
 		return nil, err
 	}
 	u, ok := s.user(p["user"])
-	if !ok {
+	if !ok || u.ID != p["user"] || !s.member(c, u.ID) {
 		return nil, fault{code: "user_not_in_channel"}
 	}
 	text, blocks, attachments, err := content(p, "message")
@@ -200,22 +218,21 @@ func (s *Server) whisper(c *channel, user, thread, text string, blocks json.RawM
 }
 
 func (s *Server) history(p params) (map[string]any, error) {
-	c, err := s.target(p)
+	c, err := s.read(p, "*:history")
 	if err != nil {
 		return nil, err
 	}
 	list := []*message{}
-	top := c.top()
-	for i := len(top) - 1; i >= 0; i-- {
-		if m := top[i]; (p["oldest"] == "" || m.TS >= p["oldest"]) && (p["latest"] == "" || m.TS <= p["latest"]) {
+	for _, m := range slices.Backward(c.top()) {
+		if within(m.TS, p) {
 			list = append(list, shown(m, p))
 		}
 	}
-	return paged(list, p), nil
+	return paged("messages", list, p)
 }
 
 func (s *Server) replies(p params) (map[string]any, error) {
-	c, err := s.target(p)
+	c, err := s.read(p, "*:history")
 	if err != nil {
 		return nil, err
 	}
@@ -224,9 +241,20 @@ func (s *Server) replies(p params) (map[string]any, error) {
 	}
 	list := []*message{}
 	for _, m := range c.thread(p["ts"]) {
-		list = append(list, shown(m, p))
+		if m.TS == p["ts"] || within(m.TS, p) { // the parent always comes first
+			list = append(list, shown(m, p))
+		}
 	}
-	return paged(list, p), nil
+	return paged("messages", list, p)
+}
+
+// within says whether a timestamp lies between oldest and latest, which themselves only count when inclusive is set.
+func within(ts string, p params) bool {
+	oldest, latest := p["oldest"], p["latest"]
+	if p.flag("inclusive") && (ts == oldest || ts == latest) {
+		return true
+	}
+	return (oldest == "" || ts > oldest) && (latest == "" || ts < latest)
 }
 
 // shown hides metadata from those who did not ask for it.
@@ -236,41 +264,4 @@ func shown(m *message, p params) *message {
 		copied.Metadata = nil
 	}
 	return &copied
-}
-
-func paged(list []*message, p params) map[string]any {
-	limit, err := strconv.Atoi(p["limit"])
-	if err != nil || limit <= 0 || limit > 999 {
-		limit = 100
-	}
-	from, _ := strconv.Atoi(p["cursor"]) // "" is the first page
-	from = min(max(from, 0), len(list))
-	to := min(from+limit, len(list))
-	cursor := ""
-	if to < len(list) {
-		cursor = strconv.Itoa(to)
-	}
-	return map[string]any{"messages": list[from:to], "has_more": cursor != "", "response_metadata": map[string]any{"next_cursor": cursor}}
-}
-
-func (s *Server) reactionAdd(p params) (map[string]any, error) {
-	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, false)
-}
-
-func (s *Server) reactionRemove(p params) (map[string]any, error) {
-	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, true)
-}
-
-func (s *Server) pinAdd(p params) (map[string]any, error) {
-	c := s.channel(p["channel"])
-	if c == nil {
-		return nil, fault{code: "channel_not_found"}
-	}
-	m := c.find(p["timestamp"])
-	if m == nil {
-		return nil, fault{code: "message_not_found"}
-	}
-	m.Pinned = true
-	s.changed(c, m)
-	return map[string]any{}, nil
 }

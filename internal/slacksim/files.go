@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,8 +33,8 @@ type file struct {
 
 func (s *Server) uploadURL(p params) (map[string]any, error) {
 	size, err := strconv.Atoi(p["length"])
-	if p["filename"] == "" || err != nil || size <= 0 {
-		return nil, fault{code: "invalid_arguments"}
+	if p["filename"] == "" || err != nil || size <= 0 { // a length of 0 counts as none
+		return nil, fault{code: "missing_argument"}
 	}
 	if size > maxFile {
 		return nil, fault{code: "file_upload_size_restricted"}
@@ -117,9 +118,12 @@ func (s *Server) completeUpload(p params) (map[string]any, error) {
 		if id == "" {
 			continue
 		}
-		c := s.channel(id)
-		if c == nil {
-			return nil, fault{code: "channel_not_found"}
+		c, err := s.conversation(id)
+		if err != nil {
+			return nil, err
+		}
+		if c.Closed {
+			return nil, fault{code: "not_in_channel"}
 		}
 		if p["thread_ts"] != "" && c.find(p["thread_ts"]) == nil {
 			return nil, fault{code: "thread_not_found"}
@@ -127,6 +131,9 @@ func (s *Server) completeUpload(p params) (map[string]any, error) {
 		m := &message{TS: s.stamp(), User: s.bot.ID, BotID: "B0CDCBOT", Username: s.bot.Name, Text: p["initial_comment"], ThreadTS: p["thread_ts"], Files: shared}
 		c.add(m)
 		s.changed(c, m)
+		for _, f := range shared {
+			s.note(c, map[string]any{"type": "file_shared", "channel_id": c.ID, "file_id": f.ID, "user_id": s.bot.ID, "file": map[string]any{"id": f.ID}, "event_ts": s.stamp()})
+		}
 	}
 	return map[string]any{"files": shared}, nil
 }
@@ -137,6 +144,24 @@ func (s *Server) fileInfo(p params) (map[string]any, error) {
 		return nil, fault{code: "file_not_found"}
 	}
 	return map[string]any{"file": f}, nil
+}
+
+// fileDelete takes a file away; messages that shared it stay without it.
+func (s *Server) fileDelete(p params) (map[string]any, error) {
+	f := s.files[p["file"]]
+	if f == nil {
+		return nil, fault{code: "file_not_found"}
+	}
+	delete(s.files, f.ID)
+	for _, c := range s.channels {
+		for _, m := range c.messages {
+			if i := slices.Index(m.Files, f); i >= 0 {
+				m.Files = slices.Delete(slices.Clone(m.Files), i, i+1)
+				s.changed(c, m)
+			}
+		}
+	}
+	return map[string]any{}, nil
 }
 
 // download serves a file as an attachment: what the bot uploads is never run as a page.

@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"math"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -15,22 +16,37 @@ type limits struct {
 
 func newLimits() *limits { return &limits{buckets: map[string]*rate.Limiter{}} }
 
-// tiers are calls a minute; 5 is the special tier of posting.
-var tiers = map[int]int{1: 1, 2: 20, 3: 50, 4: 100, 5: 300}
+// special is the tier of methods whose limits Slack does not number.
+const special = 5
 
-func (l *limits) allow(name string, tier int, channel string) bool {
+// tiers are calls a minute.
+var tiers = map[int]int{1: 1, 2: 20, 3: 50, 4: 100, special: 300}
+
+// wait is for how many seconds a call must not be made yet, 0 when it may.
+func (l *limits) wait(name string, tier int, channel string) int {
 	if tier == 0 {
-		return true
+		return 0
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.bucket(name, rate.Limit(float64(tiers[tier])/60), tiers[tier]).Allow() {
-		return false
+	if seconds := take(l.bucket(name, rate.Limit(float64(tiers[tier])/60), tiers[tier])); seconds > 0 {
+		return seconds
 	}
 	if name != "chat.postMessage" {
-		return true
+		return 0
 	}
-	return l.bucket(name+" "+channel, 1, 20).Allow()
+	return take(l.bucket(name+" "+channel, 1, 20))
+}
+
+// take takes one call, or says in how many seconds there is one.
+func take(b *rate.Limiter) int {
+	r := b.Reserve()
+	delay := r.Delay()
+	if delay == 0 {
+		return 0
+	}
+	r.Cancel()
+	return int(math.Ceil(delay.Seconds()))
 }
 
 func (l *limits) bucket(key string, r rate.Limit, burst int) *rate.Limiter {

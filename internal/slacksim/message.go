@@ -8,7 +8,9 @@ import (
 
 type channel struct {
 	Channel
-	messages []*message // in order of their timestamps, replies included
+	messages  []*message // in order of their timestamps, replies included
+	bookmarks []*bookmark
+	purpose   string
 }
 
 // message is one message as the Web API and the page show it.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -104,26 +105,28 @@ type Server struct {
 	mux     *http.ServeMux
 	bot     User
 
-	mu        sync.Mutex
-	base      string // http://127.0.0.1:4000
-	users     []User
-	channels  []*channel
-	views     map[string][]*view // user → open modals, bottom first
-	homes     map[string]map[string]any
-	files     map[string]*file
-	triggers  map[string]*trigger
-	hooks     map[string]*hook
-	controls  []Control
-	counter   int64
-	lastTS    int64
-	calls     map[string]int
-	recorded  []Call
-	ephemeral []*message
-	pages     map[chan pageEvent]string // subscriber → user
-	faults    map[string][]fault
-	limits    *limits
-	downUntil time.Time
-	closing   bool
+	mu         sync.Mutex
+	base       string // http://127.0.0.1:4000
+	users      []User
+	usergroups []Usergroup
+	channels   []*channel
+	views      map[string][]*view // user → open modals, bottom first
+	homes      map[string]map[string]any
+	files      map[string]*file
+	triggers   map[string]*trigger
+	hooks      map[string]*hook
+	controls   []Control
+	counter    int64
+	lastTS     int64
+	calls      map[string]int
+	recorded   []Call
+	outbox     []news // what the method that runs brings about
+	ephemeral  []*message
+	pages      map[chan pageEvent]string // subscriber → user
+	faults     map[string][]fault
+	limits     *limits
+	downUntil  time.Time
+	closing    bool
 
 	sockets  *sockets
 	server   *http.Server
@@ -133,9 +136,10 @@ type Server struct {
 // New makes a workspace; Start serves it.
 func New(o Options) *Server {
 	o = defaults(o)
-	s := &Server{options: o, log: o.Log, users: o.Users, views: map[string][]*view{}, homes: map[string]map[string]any{}, files: map[string]*file{}, triggers: map[string]*trigger{},
+	s := &Server{options: o, log: o.Log, views: map[string][]*view{}, homes: map[string]map[string]any{}, files: map[string]*file{}, triggers: map[string]*trigger{},
 		hooks: map[string]*hook{}, calls: map[string]int{}, pages: map[chan pageEvent]string{}, faults: map[string][]fault{}, limits: newLimits()}
 	s.bot = User{ID: "U0CDCBOT", Name: o.BotName, RealName: o.BotName, Title: "App", Color: "#3b6ea5", IsBot: true}
+	s.users, s.usergroups = slices.Clone(o.Users), slices.Clone(o.Usergroups)
 	s.users = append(s.users, s.bot)
 	for _, c := range o.Channels {
 		s.channels = append(s.channels, &channel{Channel: c})
