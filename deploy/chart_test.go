@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -489,6 +491,7 @@ func TestChartRefuses(t *testing.T) {
 		{"a runbook that is none", "runbooks.files.a\\.txt=x", "a.txt"},
 		{"runbooks twice", "runbooks.files.a\\.md=x,runbooks.existingConfigMap=b", "not both"},
 		{"a secret's value", "secrets.files.slack\\.bot_token=xoxb-1/2", "secrets/files"},
+		{"a password in a URL", "config.pipelines.warehouse.postgres.url=postgres://admin:hunter2@db/warehouse", "a URL with a password"},
 		{"a digest that is none", "image.digest=latest", "image/digest"},
 		{"a redis that forgets", "redis.enabled=true,redis.persistence=false", "persistence"},
 	}
@@ -498,6 +501,42 @@ func TestChartRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", row.name, err, row.want)
 		}
 	}
+}
+
+// No secret can get into the ConfigMap, whichever key of the configuration it is.
+func TestChartRefusesSecrets(t *testing.T) {
+	keys := secretKeys(reflect.TypeFor[config.Config]())
+	if len(keys) < 7 {
+		t.Fatalf("only %v are secrets", keys)
+	}
+	for key := range keys {
+		for _, value := range []string{"hunter2", "123", "hunter: 2"} {
+			_, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set-string", "config.somewhere."+key+"="+value)
+			if err == nil || !strings.Contains(err.Error(), "config: "+key+"…: a secret") || strings.Contains(err.Error(), value) {
+				t.Errorf("%s=%s: got %v (cdcbot.check in _helpers.tpl lists the keys)", key, value, err)
+			}
+		}
+		if _, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set", "config.somewhere."+key+"="); err != nil {
+			t.Errorf("%s without a value: %v", key, err)
+		}
+	}
+}
+
+// secretKeys are the names of keys that the configuration calls secret.
+func secretKeys(of reflect.Type) map[string]bool {
+	keys := map[string]bool{}
+	switch of.Kind() {
+	case reflect.Map:
+		return secretKeys(of.Elem())
+	case reflect.Struct:
+		for field := range of.Fields() {
+			if field.Tag.Get("secret") != "" {
+				keys[field.Tag.Get("key")] = true
+			}
+			maps.Copy(keys, secretKeys(field.Type))
+		}
+	}
+	return keys
 }
 
 // A package of the chart has everything in it, and its notes tell what there is to do.
