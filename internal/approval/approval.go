@@ -83,6 +83,7 @@ type Request struct {
 	ExpiresAt time.Time   `json:"expires_at"`
 	AloneFrom time.Time   `json:"alone_from,omitzero"` // from when its requester may break the glass; zero: never
 	StepUp    bool        `json:"step_up,omitempty"`   // who approves proves with a code who they are
+	Standing  string      `json:"standing,omitempty"`  // the standing approval that agrees to it; "" when people do
 	EndedAt   time.Time   `json:"ended_at,omitzero"`
 	Run       string      `json:"run,omitempty"`   // the run that used the grant
 	Why       string      `json:"why,omitempty"`   // why it was voided or what made it expire, in words

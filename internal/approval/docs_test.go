@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pquerna/otp/totp"
 	"github.com/redis/go-redis/v9"
@@ -119,6 +120,14 @@ func TestKeysAreDocumented(t *testing.T) {
 	client, _ := mini(t)
 	s := newStore(client, newClock())
 	must[Request](t)(s.Ask(t.Context(), request("U1", 1)))
+	c := newClock()
+	s.Now = c.now
+	other := request("U1", 1)
+	other.Incident = "INC-2"
+	r := must[Request](t)(s.Ask(t.Context(), other))
+	must[Request](t)(s.answer(t.Context(), r.ID, "U2", Approve, digest))
+	g := must[Grant](t)(s.Claim(t.Context(), r.ID, digest, "RUN-1"))
+	must[Standing](t)(s.Stand(t.Context(), g, Standing{Pipeline: "p", Title: "t", Digest: "d", Until: c.at.Add(time.Hour), Most: 1}))
 	codes := NewCodes(client, s.Now, map[string]string{"U1": factor})
 	right, err := totp.GenerateCode(factor, s.Now())
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *Store) prepare(r Request) (Request, error) {
 		return r, fmt.Errorf("requester: %w", err)
 	}
 	r.State, r.Decisions, r.EndedAt, r.Run, r.Why = Pending, nil, time.Time{}, "", ""
-	r.Taken = nil
+	r.Taken, r.Standing = nil, ""
 	r.Nonce = rand.Text()
 	r.CreatedAt = s.now()
 	r.ExpiresAt = r.CreatedAt.Add(orDefault(s.TTL, 30*time.Minute))
@@ -216,7 +216,7 @@ func (s *Store) Claim(ctx context.Context, id, digest, run string) (Grant, error
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := ripe(r, run); err != nil {
+	if err := s.ripe(ctx, r, run); err != nil {
 		return Grant{}, fmt.Errorf("claiming %s: %w", id, err)
 	}
 	hold, now := orDefault(s.ApprovedTTL, 10*time.Minute), s.now()
@@ -232,14 +232,23 @@ func (s *Store) Claim(ctx context.Context, id, digest, run string) (Grant, error
 
 // ripe looks whether what is sealed bears out what the fields say: that people agreed when they say so, and that the run
 // that has it has claimed it. Anything else the script refuses.
-func ripe(r Request, run string) error {
-	switch {
-	case r.State != Approved && r.State != Used:
+func (s *Store) ripe(ctx context.Context, r Request, run string) error {
+	if r.State != Approved && r.State != Used {
 		return nil
-	case !r.agreed():
+	}
+	agreed, since := r.agreed(), r.lastDecision()
+	if r.Standing != "" {
+		st, err := s.Standing(ctx, r.Standing)
+		if err != nil {
+			return err
+		}
+		agreed, since = st.covers(r), r.CreatedAt
+	}
+	switch {
+	case !agreed:
 		return fmt.Errorf("it says %s, but its decisions do not: %w", r.State, ErrNotApproved)
-	case r.State == Approved && !r.EndedAt.Equal(r.lastDecision()):
-		return fmt.Errorf("it says that it was approved at %s, but the last decision is of %s: %w", r.EndedAt, r.lastDecision(), ErrForged)
+	case r.State == Approved && !r.EndedAt.Equal(since):
+		return fmt.Errorf("it says that it was approved at %s, but the last decision is of %s: %w", r.EndedAt, since, ErrForged)
 	case r.State == Approved && r.Taken != nil:
 		return fmt.Errorf("it says approved, but %s has claimed it: %w", r.Taken.Run, ErrForged)
 	case r.State == Used && r.Run == run && (r.Taken == nil || r.Taken.Run != run):

@@ -65,6 +65,9 @@ func table() []word {
 	return []word{
 		{"status", "/cdc status [connector]", "What runs, what failed, since when.", "/cdc status postgres-sink-connector", (*Router).status},
 		{"restart", "/cdc restart <connector> [task N] [reason]", "Asks for a restart of the failed tasks; a second person approves.", "/cdc restart postgres-sink-connector database is back", (*Router).restart},
+		{"standing list", "/cdc standing list", "What people agreed to in advance: restarts that I may do by myself.", "/cdc standing list", (*Router).standingList},
+		{"standing allow", "/cdc standing allow <connector> [for 24h] [times 3] [reason]", "Asks that I may restart a connector by myself for a while; a second person approves.", "/cdc standing allow postgres-sink-connector for 24h times 3", (*Router).standingAllow},
+		{"standing revoke", "/cdc standing revoke <STA-n>", "Ends that at once; anybody may.", "/cdc standing revoke STA-17", (*Router).standingRevoke},
 		{"incident list", "/cdc incident list [all]", "Open incidents, newest first.", "/cdc incident list", (*Router).incidentList},
 		{"incident show", "/cdc incident show <ID>", "One incident: cause, requests, runs.", "/cdc incident show INC-1", (*Router).incidentShow},
 		{"incident export", "/cdc incident export <ID> [md|json|csv]", "The timeline as a file.", "/cdc incident export INC-1 md", (*Router).incidentExport},

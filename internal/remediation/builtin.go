@@ -71,6 +71,8 @@ func builtin(cluster string, r approval.Recipe) (runbook.Plan, error) {
 		return runbook.ResumePlan(cluster, connectors...), nil
 	case Stop:
 		return runbook.StopPlan(cluster, connectors...), nil
+	case Allow:
+		return allowPlan(cluster, connectors, r.Inputs)
 	case Skip:
 		return skipPlan(cluster, connectors[0], r.Inputs)
 	}

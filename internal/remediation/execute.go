@@ -185,7 +185,7 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if !grant.Covers(plan.Digest()) {
 		return plan, nil, x.end(ctx, Failed, "the approval is for another plan", approval.ErrDigest)
 	}
-	return plan, world, x.begin(ctx, plan)
+	return plan, agreed{World: world, x: x, grant: grant}, x.begin(ctx, plan)
 }
 
 // begun reports whether a step has been started: from then on the world is as the run itself has made it.

@@ -56,6 +56,9 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 			return err
 		}
 	}
+	if err := f.actAlone(ctx, inc, d); err != nil {
+		return err
+	}
 	if quiet && before != nil && before.Headline == d.Headline && slices.Equal(before.Kin, d.Kin) {
 		return nil
 	}

@@ -367,6 +367,12 @@ func SkipPlan(cluster, connector, topic string, partition int, offset int64) Pla
 	return own("skip-record", fmt.Sprintf("Skip the record at offset %d of %s/%d", offset, topic, partition), a)
 }
 
+// AllowPlan lets the bot restart connectors by itself, so often and for so long.
+func AllowPlan(cluster string, connectors []string, within time.Duration, most int) Plan {
+	a := action.AllowRestart{Cluster: cluster, Connectors: slices.Clone(connectors), For: within, Most: most}
+	return own("allow-restart", "Let the bot restart "+strings.Join(connectors, ", ")+" by itself", a)
+}
+
 func move(section, verb string, to connect.State, cluster string, connectors []string) Plan {
 	var acts []action.Action
 	for _, name := range connectors {

@@ -70,6 +70,8 @@ var knownErrors = []struct {
 	{approval.ErrCode, "This code is wrong, too old, or was used already. Wait for the next one and press Approve again."},
 	{approval.ErrNoFactor, "This plan needs a code of a second factor, and none is registered for you (approval.totp). Somebody who has one can approve."},
 	{approval.ErrTooMany, "Too many wrong codes. Try again in ten minutes, or let somebody else approve."},
+	{approval.ErrRevoked, ""},
+	{approval.ErrUsedUp, ""},
 	{approval.ErrNever, "Acting alone is switched off here (approval.break_glass). Ask somebody else to approve; reminders and pages go out by themselves."},
 	{approval.ErrEarly, "It is too early to act alone: somebody else has been asked and may still answer. The card says when they are paged."},
 	{remediation.ErrTyped, ""},
