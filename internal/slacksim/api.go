@@ -136,8 +136,20 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusOK, map[string]any{"ok": false, "error": "invalid_arguments"})
 		return
 	}
+	s.mu.Lock()
+	s.calls[name]++
+	s.mu.Unlock()
+	u := s.takeUpset(name)
+	if u.suffer(w, r) {
+		s.record(name, p, strconv.Itoa(u.status))
+		return
+	}
 	w.Header().Set("X-OAuth-Scopes", strings.Join(s.options.Scopes, ","))
-	body, err := s.answer(name, token, p)
+	body, err := s.answer(name, token, p, u.refusal)
+	if u.lost {
+		s.record(name, p, "lost")
+		panic(http.ErrAbortHandler) // this is how a handler cuts its connection
+	}
 	var bad fault
 	if !errors.As(err, &bad) {
 		s.record(name, p, "")
@@ -169,13 +181,9 @@ func (f fault) body() map[string]any {
 }
 
 // answer is what a call comes to: a fault that was asked for, a rate limit, or the method itself. Errors are faults.
-func (s *Server) answer(name, token string, p params) (json.RawMessage, error) {
-	s.mu.Lock()
-	s.calls[name]++
-	f, injected := s.takeFault(name)
-	s.mu.Unlock()
-	if injected {
-		return nil, f
+func (s *Server) answer(name, token string, p params, refusal *fault) (json.RawMessage, error) {
+	if refusal != nil {
+		return nil, *refusal
 	}
 	if wait := s.limits.wait(name, methods[name].tier, p["channel"]); wait > 0 && !s.options.Unlimited {
 		return nil, limited(wait)
@@ -195,15 +203,6 @@ func frozen(v any) json.RawMessage {
 		return json.RawMessage(`{"ok":false,"error":"internal_error"}`)
 	}
 	return b
-}
-
-func (s *Server) takeFault(name string) (fault, bool) {
-	list := s.faults[name]
-	if len(list) == 0 {
-		return fault{}, false
-	}
-	s.faults[name] = list[1:]
-	return list[0], true
 }
 
 func (s *Server) call(name, token string, p params) (json.RawMessage, error) {

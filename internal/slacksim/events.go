@@ -1,6 +1,10 @@
 package slacksim
 
-import "strings"
+import (
+	"context"
+	"strings"
+	"time"
+)
 
 // eventScopes are the scopes without which an event does not reach an app (docs.slack.dev/reference/events). "*" is the
 // kind of conversation that the event happened in. An event without a row is not sent: it is a mistake of ours.
@@ -18,8 +22,31 @@ var eventScopes = map[string]string{
 // of the conversation (nil when the event belongs to none).
 func (s *Server) tell(c *channel, inner map[string]any) {
 	if s.hears(c, inner) {
-		s.event(inner)
+		s.raise(inner)
 	}
+}
+
+// raise delivers an event and tries again as Slack does: at once, after a minute, after five minutes.
+func (s *Server) raise(inner map[string]any) {
+	s.mu.Lock()
+	id, eventID := s.next("env-"), s.next("Ev")
+	payload := map[string]any{"type": "event_callback", "token": "sim", "team_id": "T0SIM", "context_team_id": "T0SIM", "api_app_id": "A0CDCBOT", "event": inner, "event_id": eventID, "event_time": s.options.Now().Unix(),
+		"event_context": "EC-" + eventID, "is_ext_shared_channel": false, "authorizations": []any{map[string]any{"enterprise_id": nil, "team_id": "T0SIM", "user_id": s.bot.ID, "is_bot": true, "is_enterprise_install": false}}}
+	s.mu.Unlock()
+	again := func(attempt int) error {
+		_, err := s.sockets.deliver(context.Background(), id, "events_api", false, payload, attempt, "timeout")
+		return err
+	}
+	s.background(func() {
+		if _, err := s.deliver(context.Background(), id, "events_api", false, payload); err == nil {
+			return
+		}
+		if again(1) == nil {
+			return
+		}
+		s.later(time.Minute, func() { _ = again(2) })   // the next retry follows anyway
+		s.later(5*time.Minute, func() { _ = again(3) }) // Slack gives up after this one
+	})
 }
 
 func (s *Server) hears(c *channel, inner map[string]any) bool {

@@ -22,6 +22,10 @@ func (s *Server) pageRoutes() {
 	s.mux.HandleFunc("GET /sim/state", s.pageState)
 	s.mux.HandleFunc("GET /sim/messages", s.pageMessages)
 	s.mux.HandleFunc("GET /sim/events", s.pageEvents)
+	s.mux.HandleFunc("GET /sim/faults", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"ok": true, "faults": s.Faults()})
+	})
+	s.mux.HandleFunc("GET /sim/calls", s.pageCalls)
 	for name, do := range deeds {
 		s.mux.HandleFunc("POST /sim/"+name, func(w http.ResponseWriter, r *http.Request) { s.deed(w, r, do) })
 	}
@@ -85,10 +89,7 @@ func (s *Server) pageState(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.homes[me.ID]; ok {
 		home = v
 	}
-	controls := s.controls
-	if controls == nil {
-		controls = []Control{}
-	}
+	controls := slices.Concat(s.controls, s.weatherControls())
 	body := map[string]any{"ok": true, "team": map[string]any{"name": s.options.Team, "domain": s.options.TeamDomain}, "me": me, "users": s.users, "channels": channels, "commands": s.options.Commands,
 		"connected": connected, "controls": controls, "home": home, "view": top, "shortcuts": slices.DeleteFunc(slices.Clone(s.options.Shortcuts), func(x Shortcut) bool { return x.Global })}
 	b, err := json.Marshal(body)
@@ -184,6 +185,15 @@ func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// pageCalls are the newest calls of the Web API, of one method when it is named.
+func (s *Server) pageCalls(w http.ResponseWriter, r *http.Request) {
+	calls := s.Recorded()
+	if name := r.URL.Query().Get("method"); name != "" {
+		calls = slices.DeleteFunc(calls, func(c Call) bool { return c.Method != name })
+	}
+	reply(w, http.StatusOK, map[string]any{"ok": true, "calls": calls})
+}
+
 // deed is one thing that a page lets a person do.
 type deed func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error)
 
@@ -228,6 +238,33 @@ var deeds = map[string]deed{
 	"shortcut": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
 		return nil, s.shortcut(ctx, in)
 	},
+	"fault": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		var f Fault
+		if err := json.Unmarshal(frozen(in), &f); err != nil {
+			return nil, errPerson("this is no fault (%w)", err)
+		}
+		return nil, s.Inject(f)
+	},
+	"user": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		var u User
+		if err := json.Unmarshal(frozen(in), &u); err != nil {
+			return nil, errPerson("this is no user (%w)", err)
+		}
+		return nil, s.SetUser(u)
+	},
+	"usergroup": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		var g Usergroup
+		if err := json.Unmarshal(frozen(in), &g); err != nil {
+			return nil, errPerson("this is no usergroup (%w)", err)
+		}
+		return nil, s.SetUsergroup(g)
+	},
+	"join": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.joined(word(in, "user"), word(in, "channel"))
+	},
+	"leave": func(_ context.Context, s *Server, in map[string]any) (map[string]any, error) {
+		return nil, s.left(word(in, "user"), word(in, "channel"))
+	},
 	"control": func(ctx context.Context, s *Server, in map[string]any) (map[string]any, error) {
 		return s.control(ctx, word(in, "id"))
 	},
@@ -267,13 +304,12 @@ func sentence(text string) string {
 
 func (s *Server) control(ctx context.Context, id string) (map[string]any, error) {
 	s.mu.Lock()
-	i := slices.IndexFunc(s.controls, func(c Control) bool { return c.ID == id })
+	list := slices.Concat(s.controls, s.weatherControls())
+	s.mu.Unlock()
+	i := slices.IndexFunc(list, func(c Control) bool { return c.ID == id })
 	if i < 0 {
-		s.mu.Unlock()
 		return nil, errPerson("there is no control %q", id)
 	}
-	run := s.controls[i].Run
-	s.mu.Unlock()
-	text, err := run(ctx)
+	text, err := list[i].Run(ctx)
 	return map[string]any{"text": text}, err
 }

@@ -69,9 +69,9 @@ type Channel struct {
 
 // Usergroup is a group such as @cdc-approvers.
 type Usergroup struct {
-	ID     string
-	Handle string
-	Users  []string
+	ID     string   `json:"id"`
+	Handle string   `json:"handle"`
+	Users  []string `json:"users"`
 }
 
 // Command is a slash command that the page suggests.
@@ -105,28 +105,30 @@ type Server struct {
 	mux     *http.ServeMux
 	bot     User
 
-	mu         sync.Mutex
-	base       string // http://127.0.0.1:4000
-	users      []User
-	usergroups []Usergroup
-	channels   []*channel
-	views      map[string][]*view // user → open modals, bottom first
-	homes      map[string]map[string]any
-	files      map[string]*file
-	triggers   map[string]*trigger
-	hooks      map[string]*hook
-	controls   []Control
-	counter    int64
-	lastTS     int64
-	calls      map[string]int
-	recorded   []Call
-	outbox     []news // what the method that runs brings about
-	ephemeral  []*message
-	pages      map[chan pageEvent]string // subscriber → user
-	faults     map[string][]fault
-	limits     *limits
-	downUntil  time.Time
-	closing    bool
+	mu           sync.Mutex
+	base         string // http://127.0.0.1:4000
+	users        []User
+	usergroups   []Usergroup
+	channels     []*channel
+	views        map[string][]*view // user → open modals, bottom first
+	homes        map[string]map[string]any
+	files        map[string]*file
+	triggers     map[string]*trigger
+	hooks        map[string]*hook
+	controls     []Control
+	counter      int64
+	lastTS       int64
+	calls        map[string]int
+	recorded     []Call
+	outbox       []news // what the method that runs brings about
+	ephemeral    []*message
+	pages        map[chan pageEvent]string // subscriber → user
+	upsets       []upset
+	disturbances []Fault
+	stack        *stack
+	limits       *limits
+	downUntil    time.Time
+	closing      bool
 
 	sockets  *sockets
 	server   *http.Server
@@ -137,7 +139,7 @@ type Server struct {
 func New(o Options) *Server {
 	o = defaults(o)
 	s := &Server{options: o, log: o.Log, views: map[string][]*view{}, homes: map[string]map[string]any{}, files: map[string]*file{}, triggers: map[string]*trigger{},
-		hooks: map[string]*hook{}, calls: map[string]int{}, pages: map[chan pageEvent]string{}, faults: map[string][]fault{}, limits: newLimits()}
+		hooks: map[string]*hook{}, calls: map[string]int{}, pages: map[chan pageEvent]string{}, limits: newLimits()}
 	s.bot = User{ID: "U0CDCBOT", Name: o.BotName, RealName: o.BotName, Title: "App", Color: "#3b6ea5", IsBot: true}
 	s.users, s.usergroups = slices.Clone(o.Users), slices.Clone(o.Usergroups)
 	s.users = append(s.users, s.bot)
@@ -285,22 +287,6 @@ func (s *Server) Calls(method string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[method]
-}
-
-// FailNext lets the next call of a method fail with an error code.
-func (s *Server) FailNext(method, code string) { s.inject(method, fault{code: code}) }
-
-// RateLimitNext lets the next n calls of a method be refused with 429.
-func (s *Server) RateLimitNext(method string, seconds, n int) {
-	for range n {
-		s.inject(method, limited(seconds))
-	}
-}
-
-func (s *Server) inject(method string, f fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[method] = append(s.faults[method], f)
 }
 
 // Down answers 503 to everything for a while.
