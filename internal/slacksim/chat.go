@@ -129,7 +129,20 @@ func (s *Server) postMessage(p params) (map[string]any, error) {
 	m := &message{TS: s.stamp(), User: s.bot.ID, BotID: "B0CDCBOT", Username: s.bot.Name, Text: text, Blocks: named(blocks), Attachments: attachments, Metadata: meta, ThreadTS: thread, ClientMsgID: p["client_msg_id"]}
 	c.add(m)
 	s.changed(c, m)
+	s.note(c, s.ownMessage(c, m))
 	return map[string]any{"channel": c.ID, "ts": m.TS, "message": m}, nil
+}
+
+// ownMessage is the event of the app's own message: Slack sends it like any other, and an app must know itself.
+func (s *Server) ownMessage(c *channel, m *message) map[string]any {
+	event := map[string]any{"type": "message", "user": m.User, "bot_id": m.BotID, "app_id": "A0CDCBOT", "text": m.Text, "ts": m.TS, "event_ts": m.TS, "channel": c.ID, "channel_type": c.kind(), "team": "T0SIM"}
+	if len(m.Blocks) > 0 {
+		event["blocks"] = m.Blocks
+	}
+	if m.ThreadTS != "" {
+		event["thread_ts"] = m.ThreadTS
+	}
+	return event
 }
 
 // named gives every block an ID, as Slack does for those without.
@@ -164,9 +177,12 @@ func (s *Server) updateMessage(p params) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if meta, err := metadata(p); err != nil {
+	meta, err := metadata(p)
+	if err != nil {
 		return nil, err
-	} else if meta != nil {
+	}
+	before := frozen(m)
+	if meta != nil {
 		m.Metadata = meta
 	}
 	m.Text, m.Attachments = text, attachments
@@ -175,6 +191,7 @@ func (s *Server) updateMessage(p params) (map[string]any, error) {
 	}
 	m.Edited = &edited{User: s.bot.ID, TS: s.stamp()}
 	s.changed(c, m)
+	s.note(c, map[string]any{"type": "message", "subtype": "message_changed", "channel": c.ID, "channel_type": c.kind(), "ts": m.Edited.TS, "event_ts": m.Edited.TS, "message": frozen(m), "previous_message": before})
 	return map[string]any{"channel": c.ID, "ts": m.TS, "text": m.Text, "message": m}, nil
 }
 
@@ -188,6 +205,8 @@ func (s *Server) deleteMessage(p params) (map[string]any, error) {
 	}
 	c.remove(m.TS)
 	s.changed(c, m)
+	at := s.stamp()
+	s.note(c, map[string]any{"type": "message", "subtype": "message_deleted", "channel": c.ID, "channel_type": c.kind(), "ts": at, "event_ts": at, "deleted_ts": m.TS, "previous_message": frozen(m)})
 	return map[string]any{"channel": c.ID, "ts": m.TS}, nil
 }
 

@@ -25,20 +25,26 @@ func (s *Server) mark(p params) (*channel, *message, error) {
 }
 
 func (s *Server) reactionAdd(p params) (map[string]any, error) {
-	if _, _, err := s.mark(p); err != nil {
+	return s.ownReaction(p, false)
+}
+
+func (s *Server) reactionRemove(p params) (map[string]any, error) {
+	return s.ownReaction(p, true)
+}
+
+func (s *Server) ownReaction(p params, remove bool) (map[string]any, error) {
+	c, m, err := s.mark(p)
+	if err != nil {
 		return nil, err
 	}
 	if p["name"] == "" {
 		return nil, fault{code: "invalid_name"}
 	}
-	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, false)
-}
-
-func (s *Server) reactionRemove(p params) (map[string]any, error) {
-	if _, _, err := s.mark(p); err != nil {
-		return nil, err
+	out, err := s.react(c.ID, m.TS, p["name"], s.bot.ID, remove)
+	if err == nil {
+		s.note(c, s.reactionEvent(c, m, p["name"], s.bot.ID, remove))
 	}
-	return s.react(p["channel"], p["timestamp"], p["name"], s.bot.ID, true)
+	return out, err
 }
 
 func (s *Server) reactionGet(p params) (map[string]any, error) {
@@ -47,6 +53,24 @@ func (s *Server) reactionGet(p params) (map[string]any, error) {
 		return nil, err
 	}
 	return map[string]any{"type": "message", "channel": c.ID, "message": m}, nil
+}
+
+// reactionEvent is what the app hears of a reaction; the caller holds the lock.
+func (s *Server) reactionEvent(c *channel, m *message, name, user string, remove bool) map[string]any {
+	kind := "reaction_added"
+	if remove {
+		kind = "reaction_removed"
+	}
+	return map[string]any{"type": kind, "user": user, "reaction": name, "item": map[string]any{"type": "message", "channel": c.ID, "ts": m.TS}, "item_user": m.User, "event_ts": s.stamp()}
+}
+
+// pinEvent is what the app hears of a message that was pinned or is not pinned any more; the caller holds the lock.
+func (s *Server) pinEvent(c *channel, m *message, user string) map[string]any {
+	kind := "pin_added"
+	if !m.Pinned {
+		kind = "pin_removed"
+	}
+	return map[string]any{"type": kind, "user": user, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "created": s.options.Now().Unix(), "created_by": user, "message": frozen(m)}, "event_ts": s.stamp()}
 }
 
 // maxPins is how many pins a channel holds.
@@ -64,6 +88,7 @@ func (s *Server) pinAdd(p params) (map[string]any, error) {
 	}
 	m.Pinned = true
 	s.changed(c, m)
+	s.note(c, s.pinEvent(c, m, s.bot.ID))
 	return map[string]any{}, nil
 }
 
@@ -77,6 +102,7 @@ func (s *Server) pinRemove(p params) (map[string]any, error) {
 	}
 	m.Pinned = false
 	s.changed(c, m)
+	s.note(c, s.pinEvent(c, m, s.bot.ID))
 	return map[string]any{}, nil
 }
 

@@ -104,6 +104,10 @@ func (s *Server) post(user, channelID, thread, text string) (string, error) {
 	case err != nil:
 	case c == nil:
 		err = errPerson("there is no channel %q", channelID)
+	case !s.member(c, u.ID):
+		err = errPerson("%s is not in #%s; join it first", u.Name, c.Name)
+	case c.Archived:
+		err = errPerson("#%s is archived", c.Name)
 	case strings.TrimSpace(text) == "":
 		err = errPerson("a message needs words")
 	case thread != "" && c.find(thread) == nil:
@@ -231,12 +235,8 @@ func (s *Server) reacted(user, channelID, ts, name string, remove bool) error {
 		s.mu.Unlock()
 		return err
 	}
-	kind := "reaction_added"
-	if remove {
-		kind = "reaction_removed"
-	}
 	c := s.channel(channelID)
-	inner := map[string]any{"type": kind, "user": u.ID, "reaction": name, "item": map[string]any{"type": "message", "channel": c.ID, "ts": ts}, "item_user": c.find(ts).User, "event_ts": s.stamp()}
+	inner := s.reactionEvent(c, c.find(ts), name, u.ID, remove)
 	s.mu.Unlock()
 	s.tell(c, inner)
 	return nil
@@ -257,11 +257,7 @@ func (s *Server) pin(user, channelID, ts string, remove bool) error {
 	m := c.find(ts)
 	m.Pinned = !remove
 	s.changed(c, m)
-	kind := "pin_added"
-	if remove {
-		kind = "pin_removed"
-	}
-	inner := map[string]any{"type": kind, "user": u.ID, "channel_id": c.ID, "item": map[string]any{"type": "message", "channel": c.ID, "created": s.options.Now().Unix(), "created_by": u.ID, "message": frozen(m)}, "event_ts": s.stamp()}
+	inner := s.pinEvent(c, m, u.ID)
 	s.mu.Unlock()
 	s.tell(c, inner)
 	return nil
