@@ -199,6 +199,8 @@ var rules = []rule{
 	{class: "org.apache.kafka.common.errors.sslauthenticationexception", slug: Authentication, weight: .9, said: "no TLS with Kafka"},
 	{class: "producerfencedexception", slug: WorkerFailure, weight: .8, retry: helps, said: "another task with the same transactional ID took over"},
 
+	{message: "unexpected error in *response", slug: KafkaBroker, weight: .8, said: "a broker answered with an error of its own"},
+
 	// Where a source had come to.
 	{message: "replication slot * does not exist", slug: SourcePositionLost, weight: .9, said: "the replication slot is gone"},
 	{message: "requested wal segment * has already been removed", slug: SourcePositionLost, weight: .95, said: "PostgreSQL has removed the WAL that the connector still needs"},
@@ -227,6 +229,9 @@ var rules = []rule{
 	{message: "failed to find any class that implements", slug: WorkerFailure, weight: .9, retry: futile, said: "the plugin is not installed on the worker"},
 	{message: "no suitable driver found for", slug: WorkerFailure, weight: .85, retry: futile, said: "the JDBC driver is missing on the worker"},
 	{message: "no space left on device", slug: WorkerFailure, weight: .6, retry: futile, said: "a disk is full"},
+	{message: "no space left on device", class: "*sqlexception", slug: DatabaseConnection, weight: .9, retry: futile, said: "the database's disk is full"},
+	{message: "no space left on device", class: "*sqlexception", slug: WorkerFailure, weight: .9, against: true},
+	{message: "no current assignment for partition", slug: WorkerFailure, weight: .85, retry: helps, said: "a rebalance took the partition away while the task used it"},
 	{message: "too many open files", slug: WorkerFailure, weight: .85, retry: helps, said: "the worker is out of file handles"},
 	{class: "commitfailedexception", slug: WorkerFailure, weight: .7, retry: helps, said: "the task was too slow between polls and lost its partitions"},
 	{message: "rebalance is expected", slug: WorkerFailure, weight: .6, retry: helps, said: "the workers are rebalancing"},
@@ -246,6 +251,9 @@ var rules = []rule{
 	{message: "contains no connector type", slug: ConfigError, weight: .9, said: "the configuration has no connector.class"},
 	{message: "missing required configuration", slug: ConfigError, weight: .93, said: "the configuration is incomplete: {message}"},
 	{message: "could not read file", frame: "org.apache.kafka.common.config.provider.", slug: ConfigError, weight: .85, said: "a secret's file cannot be read on the worker"},
+	{class: "java.lang.classcastexception", frame: "java.lang.class.assubclass", slug: ConfigError, weight: .85, said: "the configured class is not of the kind that is needed: {message}"},
+	{message: "no tasks will be run because no tables were found", slug: ConfigError, weight: .85, said: "no table fits what is configured"},
+	{message: "must be set to a valid", slug: ConfigError, weight: .9, said: "the configuration is incomplete: {message}"},
 	{message: "publication * does not exist", slug: ConfigError, weight: .85, said: "the publication does not exist"},
 	{message: "wal_level property must be", slug: ConfigError, weight: .9, said: "PostgreSQL's wal_level is not logical"},
 

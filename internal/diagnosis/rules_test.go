@@ -9,6 +9,14 @@ import (
 // trace spells them out. Sources are where the program in question, or a report of it, has the words.
 var samples = expand([]sample{
 	// PostgreSQL: server messages from its errcodes and ereport texts; pgjdbc: ConnectionFactoryImpl, PgConnection.
+	// Kafka: SubscriptionState.assignedState, TransactionManager.AddOffsetsToTxnHandler; JDBC source: JdbcSourceConnector.taskConfigs;
+	// the JDK: Class.asSubclass; MySQL: error 1021 ER_DISK_FULL.
+	{"partition taken away", WorkerFailure, "java.lang.IllegalStateException: No current assignment for partition orders-0"},
+	{"broker's own error", KafkaBroker, "org.apache.kafka.common.KafkaException: Unexpected error in AddOffsetsToTxnResponse: The server experienced an unexpected error when processing the request."},
+	{"no tables", ConfigError, "org.apache.kafka.connect.errors.ConnectException: No tasks will be run because no tables were found"},
+	{"not a valid schema", ConfigError, "org.apache.kafka.connect.errors.DataException: 'value.schema' must be set to a valid schema"},
+	{"not a subclass", ConfigError, "java.lang.ClassCastException: class com.ibm.eventstreams.connect.mqsource.MQSourceConnector\n\tat java.lang.Class.asSubclass(Class.java:3404)"},
+	{"database's disk", DatabaseConnection, "java.sql.SQLException: Disk full (/tmp/#sql_1_0.MAI); waiting for someone to free some space... (errno: 28 \"No space left on device\")"},
 	{"pg refused", DatabaseConnection, "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.|org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."},
 	{"pg attempt failed", DatabaseConnection, "org.postgresql.util.PSQLException: The connection attempt failed.|java.net.SocketTimeoutException: Connect timed out"},
 	{"pg attempt failed, host unknown", DatabaseConnection, "org.postgresql.util.PSQLException: The connection attempt failed.|java.net.UnknownHostException: postgres"},

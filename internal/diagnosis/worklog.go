@@ -94,12 +94,19 @@ func levelOf(line string) string {
 
 func (e entry) bad() bool { return e.level == "ERROR" || e.level == "SEVERE" || e.level == "FATAL" }
 
-// body is the entry without what stands before its message: the exception in it, if there is one, begins the text.
+// body is the entry without what stands before its message. What was logged with an exception is the outermost link of its
+// chain: it tells what the program was doing, and to whom.
 func (e entry) body() string {
-	if i := strings.Index(head(e.text, nearBeginning), e.level); e.level != "" && i >= 0 {
-		return strings.TrimLeft(e.text[i+len(e.level):], " \t:]-")
+	text := e.text
+	if i := strings.Index(head(text, nearBeginning), e.level); e.level != "" && i >= 0 {
+		text = strings.TrimLeft(text[i+len(e.level):], " \t:]-|")
 	}
-	return e.text
+	said, rest, more := strings.Cut(text, "\n")
+	class, _, _ := strings.Cut(rest, ": ")
+	if first, _, _ := strings.Cut(class, "\n"); more && isClass(first) && !isClass(strings.SplitN(said, ": ", 2)[0]) {
+		return said + "\nCaused by: " + rest
+	}
+	return text
 }
 
 // tail returns at most max bytes of the end of s, from the beginning of a line.
