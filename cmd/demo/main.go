@@ -1,7 +1,8 @@
 // Command demo plays an incident with nothing installed but Go: the same app as cmd/bot, with a simulated Slack
 // workspace, a simulated Connect worker and an embedded Redis in one process. It prints the address of a page where one
 // can be several people, type /cdc, press buttons, and break the pipeline. `demo drill RUNBOOK --fault NAME` plays one
-// incident by itself and tells whether the runbook recovers.
+// incident by itself and tells whether the runbook recovers. `demo workspace` serves the simulated workspace alone, for
+// any other app.
 package main
 
 import (
@@ -29,6 +30,9 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 && args[0] == "drill" {
 		return runDrill(ctx, args[1:], out)
+	}
+	if len(args) > 0 && args[0] == "workspace" {
+		return runWorkspace(ctx, args[1:], out)
 	}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:4000", "where the page is served; port 0 takes a free one")

@@ -45,7 +45,7 @@ func installed(t *testing.T) string {
 	return ""
 }
 
-// command is a script of lab/sdk, run by the SDK's interpreter.
+// command is a script, of lab/sdk unless its path is whole, run by the SDK's interpreter.
 func (k sdk) command(ctx context.Context, t *testing.T, script string, env ...string) *exec.Cmd {
 	t.Helper()
 	folder := installed(t)
@@ -53,11 +53,14 @@ func (k sdk) command(ctx context.Context, t *testing.T, script string, env ...st
 	if strings.Contains(program, "/") {
 		program = filepath.Join(folder, program)
 	}
-	path, err := filepath.Abs(filepath.Join("..", "..", "lab", "sdk", script))
-	if err != nil {
-		t.Fatal(err)
+	if !filepath.IsAbs(script) {
+		path, err := filepath.Abs(filepath.Join("..", "..", "lab", "sdk", script))
+		if err != nil {
+			t.Fatal(err)
+		}
+		script = path
 	}
-	cmd := exec.CommandContext(ctx, program, path)
+	cmd := exec.CommandContext(ctx, program, script)
 	cmd.Env = append(os.Environ(), env...)
 	if name, value, ok := strings.Cut(k.env, "="); ok {
 		cmd.Env = append(cmd.Env, name+"="+filepath.Join(folder, value))

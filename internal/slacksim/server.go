@@ -172,7 +172,7 @@ func defaults(o Options) Options {
 	if len(o.Channels) == 0 {
 		o.Channels = []Channel{{ID: "C0INCIDENTS", Name: "cdc-incidents", Topic: "One thread for each incident"}, {ID: "C0GENERAL", Name: "general", Topic: "Everything else"}}
 	}
-	if len(o.Commands) == 0 {
+	if o.Commands == nil {
 		o.Commands = []Command{{Command: "/cdc", Description: "CDC pipelines", UsageHint: "status | restart <connector> | incident list | help"}}
 	}
 	if o.Shortcuts == nil {
