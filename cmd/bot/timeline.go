@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"cdcbot/internal/app"
 	"cdcbot/internal/config"
+	"cdcbot/internal/seal"
 	"cdcbot/internal/timeline"
 )
 
@@ -40,9 +42,12 @@ func exportCommand() *cobra.Command {
 }
 
 func verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var keys, head string
+	c := &cobra.Command{
 		Use: "verify FILE", Short: "Prove that an exported timeline (JSON) is unaltered; needs no network", Args: cobra.ExactArgs(1),
-		Long: "Recompute the hash chain of an exported timeline. Exit 0: every event is as it was written and none is missing.\nExit 1: it says which event does not fit. FILE - is standard input.",
+		Long: "Recompute the hash chain of an exported timeline. Exit 0: every event is as it was written and none is missing.\nExit 1: it says which event does not fit. FILE - is standard input.\n\n" +
+			"The chain alone does not show who wrote it: with --keys the bot's own seals are checked as well. It does not show either that\nevents were cut off at the end: with --head it must end where the thread or another export says.",
+		Example: "  bot verify INC-7.json\n  bot verify INC-7.json --keys /secrets/seal-keys --head 3f9a…",
 		RunE: func(c *cobra.Command, args []string) error {
 			in, done, err := open(c, args[0])
 			if err != nil {
@@ -56,10 +61,47 @@ func verifyCommand() *cobra.Command {
 			if err := doc.Verify(); err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "ok: %s, %d events, head %s\n", doc.Incident.ID, len(doc.Events), doc.Head)
+			proved, err := provedBy(doc, keys, head)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "ok: %s, %d events, head %s; %s\n", doc.Incident.ID, len(doc.Events), doc.Head, proved)
 			return err
 		},
 	}
+	c.Flags().StringVar(&keys, "keys", "", "file with the bot's seal keys: prove that this bot wrote every event")
+	c.Flags().StringVar(&head, "head", "", "head as the thread or another export tells it, or its beginning: prove that nothing is cut off")
+	return c
+}
+
+// shortestHead is how many characters of a head are proof enough.
+const shortestHead = 8
+
+// provedBy checks what was asked for besides the chain, and says what was proved.
+func provedBy(doc timeline.Document, keys, head string) (string, error) {
+	proved := []string{"the chain is whole"}
+	if keys != "" {
+		text, err := os.ReadFile(keys)
+		if err != nil {
+			return "", err
+		}
+		ring, err := seal.Parse(string(text))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", keys, err)
+		}
+		if err := doc.VerifySeals(ring); err != nil {
+			return "", err
+		}
+		proved = append(proved, "every event has the bot's seal")
+	}
+	switch {
+	case head == "":
+	case len(head) < shortestHead || !strings.HasPrefix(doc.Head, strings.ToLower(head)):
+		return "", fmt.Errorf("%w: it ends at %s, expected %s (at least %d characters): events are missing at the end, or it is another one", timeline.ErrBroken, doc.Head, head, shortestHead)
+	default:
+		proved = append(proved, "it ends at the head that was given")
+	}
+	return strings.Join(proved, ", "), nil
 }
 
 func open(c *cobra.Command, name string) (io.Reader, func(), error) {

@@ -216,7 +216,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 	c := a.config
 	f := &remediation.Flow{
 		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
-		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text},
+		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text, Seal: a.seal},
 		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL, Seal: a.seal},
 		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High, StepUp: c.Approval.StepUp},
 		Journal:   &remediation.Journal{Redis: a.redis, Seal: a.seal},

@@ -26,7 +26,11 @@ func ExportTimeline(ctx context.Context, c *config.Config, id, format string) (r
 	if err != nil {
 		return remediation.File{}, err
 	}
-	f := &remediation.Flow{Incidents: &incident.Store{Redis: rdb, Now: time.Now}, Timeline: &timeline.Log{Redis: rdb, Now: time.Now, Redact: redact.New(c.Secrets()...).Text}, Library: books, Now: time.Now, Log: zap.NewNop()}
+	ring, err := keys(c.Seal)
+	if err != nil {
+		return remediation.File{}, err
+	}
+	f := &remediation.Flow{Incidents: &incident.Store{Redis: rdb, Now: time.Now}, Timeline: &timeline.Log{Redis: rdb, Now: time.Now, Redact: redact.New(c.Secrets()...).Text, Seal: ring}, Library: books, Now: time.Now, Log: zap.NewNop()}
 	return export(ctx, f, id, format)
 }
 

@@ -16,7 +16,7 @@ import (
 // policy says which of our packages each package may import, without "cdcbot/internal/" (docs/ARCHITECTURE.md draws it).
 // A leaf imports nothing of ours. "*" may import everything below. Tests may also import what the testing table says.
 var policy = map[string][]string{
-	"cmd/bot":  {"app", "config", "runbook", "timeline", "diagnosis", "connect", "redact"},
+	"cmd/bot":  {"app", "config", "runbook", "seal", "timeline", "diagnosis", "connect", "redact"},
 	"cmd/demo": {"app", "config", "slacksim", "connect/connecttest", "target/targettest", "diagnosis", "action", "runbook", "remediation", "incident", "runbooks"},
 	"runbooks": {},
 
@@ -30,7 +30,7 @@ var policy = map[string][]string{
 	"action":      {"connect"},
 	"approval":    {"incident", "seal"},
 	"incident":    {"alert"},
-	"timeline":    {"incident", "redact"},
+	"timeline":    {"incident", "redact", "seal"},
 
 	"alert":               {},
 	"drift":               {},

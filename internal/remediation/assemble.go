@@ -33,7 +33,11 @@ func (f *Flow) View(ctx context.Context, id string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	v := View{Unreviewed: len(open), Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
+	count, head, err := f.Timeline.Head(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Head: head, Events: count, Unreviewed: len(open), Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
 	if inc.State != incident.Closed {
 		v.Fixes = f.fixes(inc, d)
 	}

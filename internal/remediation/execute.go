@@ -156,7 +156,7 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if err != nil {
 		return runbook.Plan{}, nil, err
 	}
-	if err := x.witness(ctx); errors.Is(err, ErrForged) {
+	if err := x.witness(ctx); errors.Is(err, ErrForged) || errors.Is(err, timeline.ErrBroken) {
 		return runbook.Plan{}, nil, x.end(ctx, Failed, "it does not run: "+err.Error(), err)
 	} else if err != nil {
 		return runbook.Plan{}, nil, err

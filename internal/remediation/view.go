@@ -19,7 +19,9 @@ type View struct {
 	Runs       []Run                // in order of starting
 	Notices    []Notice             // messages that call people, in order
 	Reopened   bool
-	Unreviewed int // requests that one person ran alone and nobody else has reviewed
+	Head       string // hash of the timeline's last event: in the thread it witnesses that nothing is cut off later
+	Events     int64  // how many there are
+	Unreviewed int    // requests that one person ran alone and nobody else has reviewed
 	Now        time.Time
 }
 

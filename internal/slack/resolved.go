@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -69,6 +70,9 @@ func resolvedParts(v remediation.View) []part {
 	}
 	if who := involved(v); len(who) > 0 {
 		parts = append(parts, spare(paragraph(who...)))
+	}
+	if v.Head != "" {
+		parts = append(parts, spare(note(fmt.Sprintf("Timeline: %d events, head `%s`", v.Events, cut(tame(v.Head), 16)))))
 	}
 	return append(parts, must(row(closingButtons(v))))
 }

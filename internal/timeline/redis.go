@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"cdcbot/internal/seal"
 )
 
 // Log keeps timelines, one Redis stream for each incident. Redact takes secrets out of whatever is written; nil writes
@@ -18,6 +20,9 @@ type Log struct {
 	Redis  redis.UniversalClient
 	Now    func() time.Time
 	Redact func(string) string
+	// Seal proves that events were written by this bot: whoever can write to Redis can make a chain that fits, and no seal.
+	// A nil one seals nothing.
+	Seal *seal.Ring
 }
 
 //go:embed append.lua
@@ -58,6 +63,7 @@ func (l *Log) try(ctx context.Context, e Event) (Event, bool, error) {
 	if e.Hash, err = sum(e); err != nil {
 		return e, false, err
 	}
+	e.Seal = l.Seal.Sum(sealed(e.Incident), []byte(e.Hash))
 	body, err := encode(e)
 	if err != nil {
 		return e, false, fmt.Errorf("encoding event %d of %s: %w", e.Seq, e.Incident, err)
@@ -85,7 +91,7 @@ func (l *Log) at(ctx context.Context, incident, seq string) (Event, error) {
 	if len(rows) == 0 {
 		return Event{}, fmt.Errorf("event %s of %s is gone: %w", seq, incident, ErrBroken)
 	}
-	return decode(rows[0])
+	return l.decode(incident, rows[0])
 }
 
 // Head is the number and hash of the last event; 0 and "" when there is none. Write it where the bot cannot change it:
@@ -119,7 +125,7 @@ func (l *Log) Events(ctx context.Context, incident string) ([]Event, error) {
 			return nil, away("reading the timeline of "+incident, err)
 		}
 		for _, row := range rows {
-			e, err := decode(row)
+			e, err := l.decode(incident, row)
 			if err != nil {
 				return nil, err
 			}
@@ -134,6 +140,29 @@ func (l *Log) Events(ctx context.Context, incident string) ([]Event, error) {
 		return nil, fmt.Errorf("%q: %w", incident, ErrNotFound)
 	}
 	return events, nil
+}
+
+// sealed is the domain of the seals of an incident's events.
+func sealed(incident string) string { return "event of " + incident }
+
+// decode reads an event and proves that this bot wrote it, for this incident, as it is.
+func (l *Log) decode(incident string, row redis.XMessage) (Event, error) {
+	e, err := decode(row)
+	if err != nil || l.Seal == nil {
+		return e, err
+	}
+	return e, e.proven(l.Seal, incident)
+}
+
+// proven is nil when the event's seal fits its hash, and its hash fits what it says.
+func (e Event) proven(ring *seal.Ring, incident string) error {
+	if err := ring.Check(sealed(incident), []byte(e.Hash), e.Seal); err != nil {
+		return fmt.Errorf("%w: event %d of %s: %w", ErrBroken, e.Seq, incident, err)
+	}
+	if hash, err := sum(e); err != nil || hash != e.Hash {
+		return fmt.Errorf("%w: event %d of %s was altered", ErrBroken, e.Seq, incident)
+	}
+	return nil
 }
 
 func decode(row redis.XMessage) (Event, error) {

@@ -74,7 +74,7 @@ var Bot = Actor{Kind: "bot", Name: "cdcbot"}
 func Person(id, name string) Actor { return Actor{Kind: "person", ID: id, Name: name} }
 
 // Event is one line of a timeline. Seq counts from 1 without gaps. Time is UTC, millisecond precision.
-// Hash is the hex SHA-256 over the canonical JSON of all other fields, Prev being the Hash of the event before ("" for the first).
+// Hash is the hex SHA-256 over the canonical JSON of all fields but itself and Seal, Prev being the Hash of the event before ("" for the first).
 type Event struct {
 	Seq      int64           `json:"seq"`
 	Time     time.Time       `json:"time"`
@@ -86,4 +86,5 @@ type Event struct {
 	Key      string          `json:"key,omitempty"` // the same key twice is the same event; "" never is
 	Prev     string          `json:"prev"`
 	Hash     string          `json:"hash"`
+	Seal     string          `json:"seal,omitempty"` // HMAC over Hash, under a key that Redis never holds
 }
