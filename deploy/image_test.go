@@ -31,7 +31,7 @@ import (
 
 // What the binary and the image may weigh, in bytes.
 const (
-	mostBinary = 57_000_000
+	mostBinary = 50_000_000
 	mostImage  = 60_000_000
 )
 

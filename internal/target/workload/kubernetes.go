@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -8,15 +9,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
 // Kubernetes is one namespace of a cluster.
 type Kubernetes struct {
-	api       kubernetes.Interface
+	api       clusterAPI
 	namespace string
 	now       func() time.Time
 }
@@ -35,22 +34,16 @@ func NewKubernetes(o KubernetesOptions) (*Kubernetes, error) {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
 	config.UserAgent, config.WarningHandler = fieldManager, rest.NoWarnings{} // it would write them to stderr
-	api, err := kubernetes.NewForConfig(config)
+	namespace := cmp.Or(o.Namespace, metav1.NamespaceDefault)
+	api, err := dial(config, namespace)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	return over(api, o.Namespace), nil
+	return &Kubernetes{api: api, namespace: namespace, now: time.Now}, nil
 }
 
 // fieldManager is who the cluster says has changed something.
 const fieldManager = "cdcbot"
-
-func over(api kubernetes.Interface, namespace string) *Kubernetes {
-	if namespace == "" {
-		namespace = metav1.NamespaceDefault
-	}
-	return &Kubernetes{api: api, namespace: namespace, now: time.Now}
-}
 
 func restConfig(o KubernetesOptions) (*rest.Config, error) {
 	if o.Kubeconfig == "" {
@@ -90,49 +83,28 @@ func (s status) settled() bool {
 // done is kubectl's own rule for "rollout status": settled, and everything is updated.
 func (s status) done() bool { return s.settled() && s.updated >= s.wanted }
 
-// resources are the kinds that can be worked on.
-var resources = map[string]struct {
-	get   func(context.Context, *Kubernetes, string) (status, error)
-	patch func(context.Context, *Kubernetes, string, []byte) error
-}{
-	"deployment": {
-		func(ctx context.Context, k *Kubernetes, name string) (status, error) {
-			d, err := k.api.AppsV1().Deployments(k.namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return status{}, err
-			}
-			return ofDeployment(d), nil
-		},
-		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().Deployments(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-			return err
-		},
+// resources are the kinds that can be worked on: how one is read.
+var resources = map[string]func(context.Context, *Kubernetes, string) (status, error){
+	"deployment": func(ctx context.Context, k *Kubernetes, name string) (status, error) {
+		var d appsv1.Deployment
+		if err := k.api.get(ctx, "deployments", name, &d); err != nil {
+			return status{}, err
+		}
+		return ofDeployment(&d), nil
 	},
-	"statefulset": {
-		func(ctx context.Context, k *Kubernetes, name string) (status, error) {
-			d, err := k.api.AppsV1().StatefulSets(k.namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return status{}, err
-			}
-			return ofStatefulSet(d), nil
-		},
-		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().StatefulSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-			return err
-		},
+	"statefulset": func(ctx context.Context, k *Kubernetes, name string) (status, error) {
+		var d appsv1.StatefulSet
+		if err := k.api.get(ctx, "statefulsets", name, &d); err != nil {
+			return status{}, err
+		}
+		return ofStatefulSet(&d), nil
 	},
-	"daemonset": {
-		func(ctx context.Context, k *Kubernetes, name string) (status, error) {
-			d, err := k.api.AppsV1().DaemonSets(k.namespace).Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				return status{}, err
-			}
-			return ofDaemonSet(d), nil
-		},
-		func(ctx context.Context, k *Kubernetes, name string, patch []byte) error {
-			_, err := k.api.AppsV1().DaemonSets(k.namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-			return err
-		},
+	"daemonset": func(ctx context.Context, k *Kubernetes, name string) (status, error) {
+		var d appsv1.DaemonSet
+		if err := k.api.get(ctx, "daemonsets", name, &d); err != nil {
+			return status{}, err
+		}
+		return ofDaemonSet(&d), nil
 	},
 }
 

@@ -54,7 +54,7 @@ func (r *Rollout) Logs(ctx context.Context, tail int, since time.Duration) (stri
 }
 
 func (r *Rollout) log(ctx context.Context, pod string, o corev1.PodLogOptions) (string, error) {
-	stream, err := r.k.api.CoreV1().Pods(r.k.namespace).GetLogs(pod, &o).Stream(ctx)
+	stream, err := r.k.api.log(ctx, pod, o)
 	if err != nil {
 		return "", r.failed("logs", "get on pods/log", err)
 	}
@@ -70,7 +70,7 @@ func (r *Rollout) log(ctx context.Context, pod string, o corev1.PodLogOptions) (
 // pods are those of a workload, the newest first.
 func (r *Rollout) pods(ctx context.Context, op string, s status) ([]corev1.Pod, error) {
 	o := metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(s.selector), Limit: mostPods}
-	list, err := r.k.api.CoreV1().Pods(r.k.namespace).List(ctx, o)
+	list, err := r.k.api.pods(ctx, o)
 	if err != nil {
 		return nil, r.failed(op, "list on pods", err)
 	}

@@ -36,7 +36,7 @@ func (r *Rollout) Restart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("restart of %s: %w", r, err)
 	}
-	if err := resources[r.kind].patch(ctx, r.k, r.name, patch); err != nil {
+	if err := r.k.api.patch(ctx, r.kind+"s", r.name, patch); err != nil {
 		return r.failed("restart", "patch on "+r.kind+"s", err)
 	}
 	return r.rolled(ctx, "restart", status.done)
@@ -68,7 +68,7 @@ func (r *Rollout) Scale(ctx context.Context, replicas int) error {
 		return r.refuse("scale", fmt.Sprintf("%d replicas; expected 0 to %d", replicas, mostReplicas))
 	}
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	if err := resources[r.kind].patch(ctx, r.k, r.name, patch); err != nil {
+	if err := r.k.api.patch(ctx, r.kind+"s", r.name, patch); err != nil {
 		return r.failed("scale", "patch on "+r.kind+"s", err)
 	}
 	return r.rolled(ctx, "scale", status.settled)
@@ -102,7 +102,7 @@ func (r *Rollout) State(ctx context.Context) (state string, up bool, err error) 
 }
 
 func (r *Rollout) get(ctx context.Context, op string) (status, error) {
-	s, err := resources[r.kind].get(ctx, r.k, r.name)
+	s, err := resources[r.kind](ctx, r.k, r.name)
 	if err != nil {
 		return status{}, r.failed(op, "get on "+r.kind+"s", err)
 	}
