@@ -102,6 +102,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := a.wire(books); err != nil {
 		return nil, err
 	}
+	a.metrics.MustRegister(newGauges(a))
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Config.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %q: %w", o.Config.Listen, err)
 	}

@@ -16,9 +16,10 @@ import (
 
 // Engine is the durable queue: asynq on the same Redis. A job survives every replica; it is handled at least once.
 type Engine struct {
-	client *asynq.Client
-	server *asynq.Server
-	log    *zap.Logger
+	client    *asynq.Client
+	server    *asynq.Server
+	inspector *asynq.Inspector
+	log       *zap.Logger
 }
 
 const (
@@ -43,7 +44,7 @@ func NewEngine(rdb redis.UniversalClient, workers int, log *zap.Logger) *Engine 
 			}
 		}),
 	})
-	return &Engine{client: asynq.NewClientFromRedisClient(rdb), server: server, log: log}
+	return &Engine{client: asynq.NewClientFromRedisClient(rdb), server: server, inspector: asynq.NewInspectorFromRedisClient(rdb), log: log}
 }
 
 // retryDelay: a busy pipeline is looked at every two seconds, anything else backs off to half a minute.
