@@ -32,5 +32,6 @@ USER 65532:65532
 # Others reach it here, so it wants a token for alerts (alerts.token) and says so without one.
 ENV CDCBOT_LISTEN=:8080
 EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/bot", "health"]
 ENTRYPOINT ["/bot"]
 CMD ["serve"]

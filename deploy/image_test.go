@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/build"
@@ -205,7 +206,7 @@ func inspect(t *testing.T, docker *client.Client) {
 func start(t *testing.T, docker *client.Client, environ []string, args ...string) string {
 	t.Helper()
 	made, err := docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{
-		Config: &container.Config{Image: tag, Cmd: args, Env: environ},
+		Config: &container.Config{Image: tag, Cmd: args, Env: environ, Healthcheck: &container.HealthConfig{Interval: time.Second}}, // sooner than the image says
 		HostConfig: &container.HostConfig{ReadonlyRootfs: true, NetworkMode: "host", CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 			Resources: container.Resources{Memory: 256 << 20}},
 	})
@@ -280,6 +281,18 @@ func serveInImage(t *testing.T, docker *client.Client) {
 	if code, text := get(t.Context(), "http://"+address+"/healthz"); code != http.StatusOK {
 		t.Errorf("health: %d %s", code, text)
 	}
+	lab.Await(t, "the engine's health check", patient, func(ctx context.Context) (bool, error) {
+		got, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		if err != nil {
+			return false, err
+		}
+		h := got.Container.State.Health
+		if h != nil && h.Status == container.Healthy {
+			return true, nil
+		}
+		said, err := json.Marshal(h)
+		return false, errors.Join(fmt.Errorf("it says %s", said), err)
+	})
 	checkProcess(t, docker, id)
 	if _, err := docker.ContainerKill(t.Context(), id, client.ContainerKillOptions{Signal: "TERM"}); err != nil {
 		t.Fatal(err)
