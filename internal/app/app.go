@@ -66,6 +66,7 @@ type Systems struct {
 type App struct {
 	config   *config.Config
 	log      *zap.Logger
+	books    library
 	redis    redis.UniversalClient
 	seal     *seal.Ring // nil without keys, which only the demo and tests may be
 	flow     *remediation.Flow
@@ -92,7 +93,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
+	a := &App{books: books, seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.redis == nil {
 		if a.redis, err = openRedis(o.Config.Redis); err != nil {
@@ -294,6 +295,9 @@ func (a *App) Run(ctx context.Context) error {
 	defer a.close()
 	if err := a.storage(ctx); err != nil {
 		return err
+	}
+	if err := a.flow.NoteChanges(ctx, a.books.sums()); err != nil {
+		a.log.Warn("not compared with the last start", zap.Error(err))
 	}
 	a.log.Info("cdcbot is up", zap.String("version", a.options.Version), zap.String("listen", a.Addr()), zap.Strings("pipelines", a.config.Names()))
 	group, ctx := errgroup.WithContext(ctx)

@@ -95,3 +95,12 @@ func (w watched) Answers(name string) (*runbook.Book, bool) {
 	}
 	return w.library.Answers(w.alert)
 }
+
+// sums are the digests of the runbooks' Markdown, by name.
+func (l library) sums() map[string]string {
+	sums := map[string]string{}
+	for name, book := range l {
+		sums[name] = book.SHA256
+	}
+	return sums
+}
