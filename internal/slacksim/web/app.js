@@ -318,13 +318,22 @@ class App {
     return { name, form: this.forms.of(name), around: this.around, press: this.presser(() => ({ channel, ts: m.ts }), name) };
   }
 
-  /** presser returns the function that tells the app of one action on target(); refusals become a toast. */
+  /**
+   * presser returns the function that tells the app of one action on target(); refusals become a toast. Its suggest asks
+   * the app what an external select offers.
+   */
   presser(target, name) {
-    return async (action) => {
+    const press = async (action) => {
       const user = this.route.user;
       const done = await this.attempt(() => post('press', { user, ...target(), ...action, state: { values: this.forms.of(name).values } }));
       if (done) this.hints.pressed(user, action);
     };
+    press.suggest = async (element) => {
+      let options = [];
+      await this.attempt(async () => ({ options } = await post('suggest', { user: this.route.user, ...target(), ...element })));
+      return options || [];
+    };
+    return press;
   }
 
   makeComposer(testid, label, pane, thread) {

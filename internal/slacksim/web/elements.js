@@ -172,11 +172,33 @@ function select(ctx) {
   return pick(ctx, optionGroups(ctx.spec), state(ctx).selected_option?.value, (option) => ({ selected_option: option }));
 }
 
+// A list whose options come from the app: one types into a field, and the list below it is filled anew.
+const TYPING = 250; // ms without a key before the app is asked
+
 function externalSelect(ctx) {
+  const choice = (o) => [o.value, o.text.text, o];
+  const list = (options) => pick(ctx, [{ choices: options.map(choice) }], state(ctx).selected_option?.value, (option) => ({ selected_option: option }));
   const first = state(ctx).selected_option;
-  const node = pick(ctx, [{ choices: first ? [[first.value, first.text.text, first]] : [] }], first?.value, (option) => ({ selected_option: option }));
-  node.title = 'Options of this list come from the app; this workspace offers only the initial one.';
-  return node;
+  let node = list(first ? [first] : []);
+  let timer;
+  let asked = 0;
+  const ask = async (value) => {
+    const turn = ++asked;
+    const options = await ctx.surface.press.suggest({ block_id: ctx.block.block_id, action_id: ctx.spec.action_id, value });
+    if (turn !== asked) return; // a later question is under way
+    const filled = list(options);
+    node.replaceWith(filled);
+    node = filled;
+  };
+  const search = el('input', {
+    class: 'input', type: 'search', placeholder: 'Type to search…', 'aria-label': 'Search the list', autocomplete: 'off',
+    oninput: (event) => {
+      const value = event.currentTarget.value;
+      clearTimeout(timer);
+      if ([...value].length >= (ctx.spec.min_query_length ?? 3)) timer = setTimeout(() => ask(value), TYPING);
+    },
+  });
+  return el('span', { class: 'pair' }, search, node);
 }
 
 function people(ctx) {
