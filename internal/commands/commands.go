@@ -35,6 +35,7 @@ type Command struct {
 	Format   string            // export: "md", "json" or "csv"
 	Reason   string            // typed in a modal
 	Inputs   map[string]string // typed in a modal
+	Standing string            // buttons: which standing approval
 }
 
 // Verb is what a button means.
@@ -58,6 +59,8 @@ const (
 	VerbNote        Verb = "note"        // Incident, Reason is the note
 	VerbClose       Verb = "close"       // Incident
 	VerbStatus      Verb = "status"      // the status table
+	VerbHome        Verb = "home"        // the App Home
+	VerbRevoke      Verb = "revoke"      // Standing: ends it
 )
 
 // Reply is the personal answer. What changes state is told in the thread by the corridor itself, so a reply may be only
@@ -66,6 +69,7 @@ type Reply struct {
 	Text      string
 	Error     bool // the person must do something else; Text says what
 	Status    *Status
+	Home      *Home
 	Incidents []incident.Incident
 	Incident  *remediation.View
 	Help      []HelpLine

@@ -30,6 +30,8 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbExport:      func(r *Router, ctx context.Context, c Command) Reply { return r.export(ctx, c.Incident, c.Format, c) },
 		VerbClose:       (*Router).close,
 		VerbStatus:      func(r *Router, ctx context.Context, c Command) Reply { return r.status(ctx, ask{Command: c}) },
+		VerbHome:        (*Router).home,
+		VerbRevoke:      (*Router).revoke,
 	}
 }
 

@@ -36,6 +36,7 @@ type Router struct {
 	Flow      *remediation.Flow
 	Pipelines []Pipeline // sorted by name
 	Timeline  *timeline.Log
+	Links     []incident.Link // pages that the App Home leads to
 	Export    func(ctx context.Context, incident, format string) (remediation.File, error)
 	Sentence  func(err error) string
 	Now       func() time.Time

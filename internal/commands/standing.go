@@ -72,7 +72,12 @@ func (r *Router) standingRevoke(ctx context.Context, a ask) Reply {
 	if len(a.args) != 1 {
 		return Reply{Error: true, Text: "Which one? Say /cdc standing revoke <STA-n>.", Suggest: []string{"/cdc standing list"}}
 	}
-	st, err := r.Flow.Revoke(ctx, strings.ToUpper(a.args[0]), a.by())
+	return r.revoke(ctx, Command{User: a.User, Standing: strings.ToUpper(a.args[0])})
+}
+
+// revoke ends one at once; anybody may.
+func (r *Router) revoke(ctx context.Context, c Command) Reply {
+	st, err := r.Flow.Revoke(ctx, c.Standing, by(c))
 	if err != nil {
 		return r.fail(err)
 	}

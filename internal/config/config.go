@@ -75,11 +75,24 @@ type Seal struct {
 
 // Slack is the workspace. Tokens are the bot token (xoxb-…) and the app-level token (xapp-…) with connections:write.
 type Slack struct {
-	BotToken    string `key:"bot_token" secret:"true" prefix:"xoxb-"`
-	AppToken    string `key:"app_token" secret:"true" prefix:"xapp-"`
-	Channel     string `key:"channel"`
-	APIURL      string `key:"api_url" check:"url"`
-	Connections int    `key:"connections" default:"2" min:"1" max:"10"`
+	BotToken    string   `key:"bot_token" secret:"true" prefix:"xoxb-"`
+	AppToken    string   `key:"app_token" secret:"true" prefix:"xapp-"`
+	Channel     string   `key:"channel"`
+	APIURL      string   `key:"api_url" check:"url"`
+	Connections int      `key:"connections" default:"2" min:"1" max:"10"`
+	Links       []string `key:"links" check:"link"` // pages that the App Home leads to
+}
+
+// Link is a page with its title.
+type Link struct{ Title, URL string }
+
+// NamedLink reads "On-call schedule https://example.com/oncall". What does not end in a web address has no URL.
+func NamedLink(text string) Link {
+	i := strings.LastIndex(text, " ")
+	if i < 0 || !schemeIn("http", "https")(text[i+1:]) {
+		return Link{Title: text}
+	}
+	return Link{Title: strings.TrimSpace(text[:i]), URL: text[i+1:]}
 }
 
 // Alerts is the webhook that Alertmanager calls.

@@ -86,6 +86,7 @@ func TestLoadComplains(t *testing.T) {
 		{"hostport", small + "listen: nowhere", nil, []string{"listen", `"nowhere"`, "host:port"}},
 		{"redis", small + "redis: {url: 'http://x'}", nil, []string{"redis.url", "redis://"}},
 		{"secret file missing", small + "alerts: {token_file: /nowhere/token}", nil, []string{"alerts.token_file", "/nowhere/token", "no such file"}},
+		{"link without an address", strings.Replace(small, "{channel: C1}", "{channel: C1, links: [On-call schedule]}", 1), nil, []string{"slack.links", "https://example.com/oncall"}},
 		{"secret twice", small + "alerts: {token: abc, token_file: /nowhere}", nil, []string{"alerts.token_file", "not both"}},
 		{"password in a URL is not shown", small + "redis: {url: 'http://u:hunter2secret@x'}", nil, []string{"redis.url", "xxxxx"}},
 	} {

@@ -283,12 +283,21 @@ func violates(tag reflect.StructTag, v reflect.Value) string {
 		ok = strings.HasPrefix(v.String(), prefix)
 	}
 	if check := tag.Get("check"); check != "" {
-		ok = checks[check].ok(v.String())
+		ok = every(v, checks[check].ok)
 	}
 	if !ok || !within(tag, v) {
 		return expectation(tag, v)
 	}
 	return ""
+}
+
+// every holds a text, or each text of a list, to a shape.
+func every(v reflect.Value, ok func(string) bool) bool {
+	list, isList := v.Interface().([]string)
+	if !isList {
+		list = []string{v.String()}
+	}
+	return !slices.ContainsFunc(list, func(s string) bool { return !ok(s) })
 }
 
 func within(tag reflect.StructTag, v reflect.Value) bool {
@@ -338,6 +347,7 @@ var checks = map[string]check{
 		return err == nil && perr == nil && n >= 0 && n < 65536
 	}},
 	"url":      {"a URL such as http://localhost:8083", schemeIn("http", "https")},
+	"link":     {"titles, each with an address, such as On-call schedule https://example.com/oncall", func(s string) bool { return NamedLink(s).URL != "" }},
 	"redis":    {"a URL such as redis://127.0.0.1:6379/0 (also rediss:// and unix://)", schemeIn("redis", "rediss", "unix")},
 	"postgres": {"a URL such as postgres://user@localhost:5432/warehouse", schemeIn("postgres", "postgresql")},
 	"folder": {"the path of a folder", func(s string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cdcbot/internal/approval"
@@ -134,6 +135,12 @@ func (f *Flow) may(ctx context.Context, c Choice, req approval.Request) error {
 		return fmt.Errorf("looking up who decides: %w", err)
 	}
 	return f.Policy.MayDecide(ctx, who, req.Risk)
+}
+
+// MayDecide reports whether somebody could approve or reject a request now, as far as who they are goes.
+func (f *Flow) MayDecide(ctx context.Context, req approval.Request, who Person) bool {
+	decided := slices.ContainsFunc(req.Decisions, func(d approval.Decision) bool { return d.User == who.ID })
+	return !decided && f.may(ctx, Choice{By: who}, req) == nil
 }
 
 // unchanged compiles the recipe again: people must not agree to what would no longer run. What differs voids the request.

@@ -64,6 +64,27 @@ func (f *Flow) Asked(ctx context.Context, id string) (Asked, error) {
 	return f.show(ctx, inc, req)
 }
 
+// Pending are the requests that wait for people now, each with its plan.
+func (f *Flow) Pending(ctx context.Context) ([]Asked, error) {
+	requests, err := f.Approvals.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Asked, 0, len(requests))
+	for _, req := range requests {
+		inc, err := f.Incidents.Get(ctx, req.Incident)
+		if err != nil {
+			return nil, err
+		}
+		a, err := f.show(ctx, inc, req)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
 func (f *Flow) show(ctx context.Context, inc incident.Incident, req approval.Request) (Asked, error) {
 	looks, err := f.Journal.Looks(ctx, inc.ID, req.ID)
 	if err != nil {

@@ -63,6 +63,7 @@ type Bot struct {
 	people  *People
 	lanes   *lanes
 	links   []*link
+	homes   homes
 	self    atomic.Pointer[slackapi.AuthTestResponse]
 
 	ask    Asker
@@ -148,6 +149,7 @@ func (b *Bot) Run(ctx context.Context, ask Asker, listen Listener) error {
 	for _, l := range b.links {
 		group.Go(func() error { return l.run(ctx) })
 	}
+	group.Go(func() error { return b.keepHomes(ctx) })
 	return ignoreEnd(ctx, group.Wait())
 }
 

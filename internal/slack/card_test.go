@@ -439,6 +439,29 @@ func TestModals(t *testing.T) {
 	}
 }
 
+func TestHome(t *testing.T) {
+	status := statusOf(5, "FAILED")
+	status.Clusters = append(status.Clusters, statusOf(12, "RUNNING").Clusters[0], commands.ClusterStatus{Pipeline: "users", Cluster: "users", Err: "The worker cannot be reached."})
+	asked := pendingRequest()
+	busy := commands.Home{At: noon, Status: status, Incidents: []incident.Incident{openView().Incident}, Yours: []remediation.Asked{asked, asked}, Asked: []remediation.Asked{asked},
+		Standing: []approval.Standing{{ID: "STA-9", Pipeline: "warehouse", Title: "Restart the failed tasks of " + evil, Requester: "UONCALL", Approvers: []string{"UAPPROVER"}, Most: 3, Used: 1, Until: noon.Add(time.Hour)}},
+		Links:    []incident.Link{{Title: "On-call schedule", URL: "https://example.com/oncall"}}, Problems: []string{"Redis does not answer."}}
+	full := busy
+	for range 30 {
+		full.Yours, full.Asked, full.Standing, full.Incidents = append(full.Yours, asked), append(full.Asked, asked), append(full.Standing, busy.Standing[0]), append(full.Incidents, busy.Incidents[0])
+	}
+	full.Status = statusOf(5000, "FAILED")
+	for name, h := range map[string]commands.Home{"busy": busy, "full": full, "calm": {At: noon, Status: statusOf(3, "RUNNING")}, "empty": {At: noon}} {
+		t.Run(name, func(t *testing.T) {
+			view := testBot(t).homeView(t.Context(), h, "5 of 17 connectors need attention", "You approved REQ-1.")
+			if n := len(view.Blocks.BlockSet); n > 100 {
+				t.Errorf("%d blocks; a Home has at most 100", n)
+			}
+			golden(t, "home-"+name, view)
+		})
+	}
+}
+
 func TestQuestionThatCannotTravelIsRefused(t *testing.T) {
 	q := commands.Question{Then: commands.Command{Verb: commands.VerbFix, Inputs: map[string]string{"x": strings.Repeat("y", 4000)}}}
 	if _, err := questionOf(q, place{}); err == nil || !strings.Contains(err.Error(), "3000") {

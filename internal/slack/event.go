@@ -28,6 +28,7 @@ type event struct {
 	Message  *message        `json:"message"`
 	Previous *message        `json:"previous_message"`
 	Edited   json.RawMessage `json:"edited"`
+	Tab      string          `json:"tab"`
 }
 
 func routeEvent(e envelope, self string) order {
@@ -48,6 +49,8 @@ func routeEvent(e envelope, self string) order {
 		return in.mention(o, self, e.At)
 	case "message":
 		return in.said(o, self)
+	case "app_home_opened":
+		return in.homeOpened(o, e.At)
 	}
 	return order{}
 }
@@ -65,6 +68,18 @@ func (in event) mention(o order, self string, at time.Time) order {
 	o.lane = "user:" + in.User
 	o.command = &commands.Command{User: user, Channel: in.Channel, Thread: in.ThreadTS, Text: strings.TrimSpace(plain(text))}
 	o.place = place{User: user, Channel: in.Channel, Thread: in.ThreadTS, At: at}
+	return o
+}
+
+// homeOpened asks for the person's Home; the app's other tab, Messages, needs nothing.
+func (in event) homeOpened(o order, at time.Time) order {
+	if in.Tab != "home" || in.User == "" {
+		return order{}
+	}
+	user := commands.User{ID: in.User}
+	o.lane = "user:" + in.User
+	o.command = &commands.Command{User: user, Verb: commands.VerbHome}
+	o.place = place{User: user, At: at, Home: true}
 	return o
 }
 

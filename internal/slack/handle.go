@@ -181,6 +181,11 @@ func (b *Bot) answer(ctx context.Context, o order, r commands.Reply, told bool) 
 	if r.File != nil {
 		r = b.deliverFile(ctx, o, r)
 	}
+	if o.place.Home {
+		b.homes.watch(o.place.User, b.options.Now())
+		b.atHome(ctx, o, r)
+		return
+	}
 	s := b.draw(ctx, r)
 	s.replace = told
 	_ = b.say(ctx, o.place, s) // logged by say

@@ -37,6 +37,7 @@ type interaction struct {
 	} `json:"container"`
 	Actions []pressed `json:"actions"`
 	View    struct {
+		Type            string `json:"type"` // home or modal
 		CallbackID      string `json:"callback_id"`
 		PrivateMetadata string `json:"private_metadata"`
 		State           struct {
@@ -90,7 +91,7 @@ func (p interaction) place(at time.Time) place {
 		thread = "" // pressed on the thread's first message, which stands in the channel
 	}
 	return place{User: commands.User{ID: p.User.ID, Name: name}, Channel: channel, Thread: thread,
-		ResponseURL: p.ResponseURL, TriggerID: p.TriggerID, At: at}
+		ResponseURL: p.ResponseURL, TriggerID: p.TriggerID, At: at, Home: p.View.Type == "home"}
 }
 
 // thread is the thread that the interaction belongs to, also when it was on the thread's first message.
@@ -140,7 +141,7 @@ func (a pressed) wire() (wire, error) {
 	if a.ActionID != moreAction {
 		w.Verb = verb
 	}
-	if w.Channel != "" || w.Thread != "" || w.Text != "" {
+	if w.Channel != "" || w.Thread != "" || w.Text != "" || w.Home {
 		return wire{}, fmt.Errorf("%w (button %q carries what only a modal may)", errForeign, cut(verb, 40))
 	}
 	return w, w.check()
@@ -164,7 +165,7 @@ func (p interaction) submit(o order) order {
 		o.ack = map[string]any{"response_action": "errors", "errors": problems}
 		return o
 	}
-	o.place.Channel, o.place.Thread = c.Channel, c.Thread
+	o.place.Channel, o.place.Thread, o.place.Home = c.Channel, c.Thread, w.Home
 	c.User = o.place.User
 	o.command = &c
 	return o

@@ -59,6 +59,7 @@ var scopesOf = map[string][]string{
 	"JoinConversation":       {"channels:join"},
 	"OpenConversation":       {"im:write"},
 	"OpenView":               {},
+	"PublishView":            {},
 	"UploadFile":             {"files:write"},
 	"GetUserInfo":            {"users:read"},
 	"GetUserGroups":          {"usergroups:read"},
@@ -66,7 +67,7 @@ var scopesOf = map[string][]string{
 }
 
 // scopesOfEvents says the same of features and events.
-var scopesOfEvents = map[string][]string{"app_mention": {"app_mentions:read"}, "message.channels": {"channels:history"}, "message.groups": {"groups:history"}}
+var scopesOfEvents = map[string][]string{"app_home_opened": {}, "app_mention": {"app_mentions:read"}, "message.channels": {"channels:history"}, "message.groups": {"groups:history"}}
 
 func TestManifestAsksForWhatTheCodeUsesAndNoMore(t *testing.T) {
 	m := readManifest(t)

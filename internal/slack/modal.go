@@ -108,7 +108,7 @@ func versionOf(sha string) string {
 // questionOf draws a question. What was asked for travels in private_metadata, which Slack keeps from clients.
 func questionOf(q commands.Question, from place) (slackapi.ModalViewRequest, error) {
 	w := toWire(q.Then)
-	w.Channel, w.Thread = from.Channel, from.Thread
+	w.Channel, w.Thread, w.Home = from.Channel, from.Thread, from.Home
 	if from.Thread == "" && q.Then.Thread != "" {
 		w.Channel, w.Thread = q.Then.Channel, q.Then.Thread
 	}

@@ -36,6 +36,7 @@ type place struct {
 	TriggerID   string    // opens one modal within three seconds
 	At          time.Time // when the trigger arrived
 	Slash       bool      // typed after /cdc: an answer may replace "Working on it…"
+	Home        bool      // in the App Home, where answers are shown too
 }
 
 // Change is what happened to a person's message.

@@ -43,16 +43,18 @@ type wire struct {
 	Inputs   map[string]string `json:"in,omitempty"`
 	Channel  string            `json:"ch,omitempty"`
 	Thread   string            `json:"th,omitempty"`
+	Standing string            `json:"st,omitempty"`
+	Home     bool              `json:"h,omitempty"` // a modal that was opened from the App Home
 }
 
 func toWire(c commands.Command) wire {
 	return wire{Verb: string(c.Verb), Incident: c.Incident, Request: c.Request, Run: c.Run, Step: c.Step, Section: c.Section,
-		Option: c.Option, Digest: c.Digest, Format: c.Format, Text: c.Text, Reason: c.Reason, Inputs: c.Inputs}
+		Option: c.Option, Digest: c.Digest, Format: c.Format, Text: c.Text, Reason: c.Reason, Inputs: c.Inputs, Standing: c.Standing}
 }
 
 func (w wire) command() commands.Command {
 	return commands.Command{Verb: commands.Verb(w.Verb), Incident: w.Incident, Request: w.Request, Run: w.Run, Step: w.Step, Section: w.Section,
-		Option: w.Option, Digest: w.Digest, Format: w.Format, Text: w.Text, Reason: w.Reason, Inputs: w.Inputs, Channel: w.Channel, Thread: w.Thread}
+		Option: w.Option, Digest: w.Digest, Format: w.Format, Text: w.Text, Reason: w.Reason, Inputs: w.Inputs, Channel: w.Channel, Thread: w.Thread, Standing: w.Standing}
 }
 
 func encode(w wire) string {
@@ -88,6 +90,7 @@ func decode(value string, longest int) (wire, error) {
 var (
 	incidentID = regexp.MustCompile(`^INC-[0-9]{1,12}$`)
 	requestID  = regexp.MustCompile(`^REQ-[0-9]{1,12}$`)
+	standingID = regexp.MustCompile(`^STA-[0-9]{1,12}$`)
 	runID      = regexp.MustCompile(`^RUN-[0-9]{1,12}$`)
 	digestText = regexp.MustCompile(`^[0-9A-Za-z:+/=_-]{1,128}$`)
 	formats    = []string{"", "md", "json", "csv"}
@@ -111,6 +114,8 @@ var needs = map[commands.Verb][]string{
 	commands.VerbNote:        {"incident"},
 	commands.VerbClose:       {"incident"},
 	commands.VerbStatus:      {},
+	commands.VerbHome:        {},
+	commands.VerbRevoke:      {"standing"},
 }
 
 // check refuses a button's command that could not have come from a card of ours.
@@ -139,6 +144,7 @@ func (w wire) fields() []wireField {
 	return []wireField{
 		text("incident", w.Incident, incidentID.MatchString(w.Incident)),
 		text("request", w.Request, requestID.MatchString(w.Request)),
+		text("standing", w.Standing, standingID.MatchString(w.Standing)),
 		text("run", w.Run, runID.MatchString(w.Run)),
 		text("digest", w.Digest, digestText.MatchString(w.Digest)),
 		text("section", w.Section, len(w.Section) <= 300 && printable(w.Section)),
