@@ -193,6 +193,9 @@ func views() map[string]remediation.View {
 	void := decided(approval.Voided, "")
 	void.Stale = "the plan is no longer what was requested: runbook kafka-connect-connector-failure was edited"
 	ended.Requests = []remediation.Asked{decided(approval.Rejected, approval.Reject), decided(approval.Expired, ""), decided(approval.Withdrawn, ""), void}
+	for i := range ended.Requests {
+		ended.Requests[i].Request.ID = fmt.Sprintf("REQ-%d", 17+i)
+	}
 	monitoring := resolvedView()
 	monitoring.Incident.State, monitoring.Incident.ResolvedAt = incident.Monitoring, time.Time{}
 	monitoring.Diagnosis.Causes = []diagnosis.Cause{{Slug: diagnosis.None, Title: "Healthy", Confidence: 1}}
@@ -214,7 +217,7 @@ func golden(t *testing.T, name string, got any) {
 		t.Fatal(err)
 	}
 	js = append(js, '\n')
-	file := filepath.Join("testdata", name+".golden.json")
+	file := filepath.Join("testdata", "cards", name+".json")
 	if *update {
 		if err := os.WriteFile(file, js, 0o644); err != nil {
 			t.Fatal(err)
@@ -229,8 +232,8 @@ func golden(t *testing.T, name string, got any) {
 	}
 }
 
+// drawn is a message as Slack takes it.
 type drawn struct {
-	Key    string           `json:"key"`
 	Text   string           `json:"text"`
 	Blocks []slackapi.Block `json:"blocks"`
 }
@@ -238,12 +241,10 @@ type drawn struct {
 func TestCards(t *testing.T) {
 	for name, v := range views() {
 		t.Run(name, func(t *testing.T) {
-			var list []drawn
 			for _, c := range cards(v) {
-				list = append(list, drawn{c.key, c.text, c.blocks})
 				checkBlocks(t, name+"/"+c.key, c.blocks)
+				golden(t, "card-"+name+"-"+strings.ReplaceAll(c.key, ":", "-"), drawn{c.text, c.blocks})
 			}
-			golden(t, "card-"+name, list)
 		})
 	}
 }
@@ -402,7 +403,7 @@ func TestReplies(t *testing.T) {
 			b := testBot(t)
 			s := b.draw(t.Context(), r)
 			checkBlocks(t, name, s.blocks)
-			golden(t, "reply-"+name, drawn{"reply", s.text, s.blocks})
+			golden(t, "reply-"+name, drawn{s.text, s.blocks})
 		})
 	}
 }

@@ -19,31 +19,20 @@ type card struct {
 	View   json.RawMessage `json:"view,omitempty"`
 }
 
-// goldenCards are all cards that the bot is known to draw: the golden files of package slack. A file holds a list of
-// messages, one message, or a view.
+// goldenCards are all cards that the bot is known to draw: the golden files of package slack, each a message or a view.
 func goldenCards(t *testing.T) []card {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "slack", "testdata", "*.golden.json"))
+	files, err := filepath.Glob(filepath.Join("..", "slack", "testdata", "cards", "*.json"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden cards in internal/slack/testdata: %v", err)
+		t.Fatalf("no cards in internal/slack/testdata/cards: %v", err)
 	}
-	var cards []card
-	for _, file := range files {
+	cards := make([]card, len(files))
+	for i, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimSuffix(filepath.Base(file), ".golden.json")
-		list := []json.RawMessage{raw}
-		if bytes.HasPrefix(raw, []byte("[")) {
-			list = nil
-			if err := json.Unmarshal(raw, &list); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-		}
-		for _, one := range list {
-			cards = append(cards, golden(t, name, one))
-		}
+		cards[i] = golden(t, strings.TrimSuffix(filepath.Base(file), ".json"), raw)
 	}
 	return cards
 }
@@ -51,7 +40,6 @@ func goldenCards(t *testing.T) []card {
 func golden(t *testing.T, name string, raw json.RawMessage) card {
 	t.Helper()
 	var x struct {
-		Key    string          `json:"key"`
 		Type   string          `json:"type"`
 		Blocks json.RawMessage `json:"blocks"`
 	}
@@ -59,12 +47,12 @@ func golden(t *testing.T, name string, raw json.RawMessage) card {
 		t.Fatalf("%s: %v", name, err)
 	}
 	switch {
+	case len(x.Blocks) == 0 || string(x.Blocks) == "null":
+		t.Fatalf("%s has no blocks", name)
 	case x.Type != "":
 		return card{Name: name, Kind: x.Type, View: raw}
-	case len(x.Blocks) == 0 || string(x.Blocks) == "null":
-		t.Fatalf("%s %s has no blocks", name, x.Key)
 	}
-	return card{Name: strings.TrimSpace(name + " " + x.Key), Kind: "message", Blocks: x.Blocks}
+	return card{Name: name, Kind: "message", Blocks: x.Blocks}
 }
 
 // wrongCards show that the checks look: the workspace refuses them all, and each SDK those that its models can tell.
