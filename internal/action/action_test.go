@@ -254,22 +254,6 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-func TestInverse(t *testing.T) {
-	for _, row := range []struct {
-		do   Action
-		want Action
-	}{
-		{Transition{Connector: "s", To: connect.Paused}, Transition{Connector: "s", To: run}},
-		{Transition{Connector: "s", To: run}, Transition{Connector: "s", To: connect.Paused}},
-		{Transition{Connector: "s", To: connect.Stopped}, Transition{Connector: "s", To: run}},
-		{RestartConnector{Connector: "s"}, nil},
-	} {
-		if got, ok := Inverse(row.do); ok != (row.want != nil) || got != row.want {
-			t.Errorf("inverse of %+v: got %+v, want %+v", row.do, got, row.want)
-		}
-	}
-}
-
 func TestRisks(t *testing.T) {
 	if got := Max(Read, High, Change); got != High {
 		t.Errorf("Max: got %s, want high", got)

@@ -180,7 +180,11 @@ func (a Configure) Preview(ctx context.Context, w World) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	return Preview{Text: diff(before, after, secret), Inverse: a.inverse(before, after)}, nil
+	ahead := Preview{Text: diff(before, after, secret)}
+	if back := a.inverse(before, after); !back.tells(secret) {
+		ahead.Inverse = back
+	}
+	return ahead, nil
 }
 
 // inverse sets what differs back to what it was.
@@ -198,6 +202,16 @@ func (a Configure) inverse(before, after map[string]string) Configure {
 	}
 	slices.Sort(back.Unset)
 	return back
+}
+
+// tells reports whether the action holds the value of a secret option, which must not be kept anywhere.
+func (a Configure) tells(secret []string) bool {
+	for k, v := range a.Set {
+		if shown(k, v, secret) != v {
+			return true
+		}
+	}
+	return false
 }
 
 // Observe implements Action.

@@ -19,12 +19,11 @@ type Transition struct {
 // transitions is what differs between the three.
 var transitions = map[connect.State]struct {
 	kind, effect string
-	inverse      connect.State
 	do           func(Connect, context.Context, string) error
 }{
-	connect.Paused:  {"connect.pause", "Pauses %s: its tasks stop reading and writing; nothing is lost.", connect.Running, Connect.Pause},
-	connect.Running: {"connect.resume", "Resumes %s.", connect.Paused, Connect.Resume},
-	connect.Stopped: {"connect.stop", "Stops %s: its tasks end; configuration and offsets are kept.", connect.Running, Connect.Stop},
+	connect.Paused:  {"connect.pause", "Pauses %s: its tasks stop reading and writing; nothing is lost.", Connect.Pause},
+	connect.Running: {"connect.resume", "Resumes %s.", Connect.Resume},
+	connect.Stopped: {"connect.stop", "Stops %s: its tasks end; configuration and offsets are kept.", Connect.Stop},
 }
 
 // Kind implements Action.
@@ -86,16 +85,6 @@ func (a Transition) Observe(ctx context.Context, w World) (bool, error) {
 	return observe(ctx, w, a.Cluster, a.Connector, a.there)
 }
 
-// Inverse is the action that takes another one back, where there is one.
-func Inverse(a Action) (Action, bool) {
-	t, ok := a.(Transition)
-	if !ok || transitions[t.To].inverse == "" {
-		return nil, false
-	}
-	t.To = transitions[t.To].inverse
-	return t, true
-}
-
 // Preview implements Previewer: the states now, and that the connector is there.
 func (a Transition) Preview(ctx context.Context, w World) (Preview, error) {
 	c, err := w.Connect(a.Cluster)
@@ -107,8 +96,16 @@ func (a Transition) Preview(ctx context.Context, w World) (Preview, error) {
 		return Preview{}, err
 	}
 	p := Preview{Text: states(s)}
-	if back := transitions[a.To].inverse; s.State != a.To {
-		p.Inverse = Transition{Cluster: a.Cluster, Connector: a.Connector, To: back}
+	if was := aim(s.State); was != a.To {
+		p.Inverse = Transition{Cluster: a.Cluster, Connector: a.Connector, To: was}
 	}
 	return p, nil
+}
+
+// aim is the state that somebody gave a connector: what failed or has no worker was meant to run.
+func aim(s connect.State) connect.State {
+	if _, given := transitions[s]; given {
+		return s
+	}
+	return connect.Running
 }

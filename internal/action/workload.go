@@ -107,24 +107,29 @@ func (a Workload) Observe(ctx context.Context, w World) (bool, error) {
 
 // Preview implements Previewer: the states now, and that every service is there.
 func (a Workload) Preview(ctx context.Context, w World) (Preview, error) {
-	var lines []string
+	var lines, up, down []string
 	for _, name := range a.Services {
 		one, err := w.Workload(name)
 		if err != nil {
 			return Preview{}, err
 		}
-		state, _, err := one.State(ctx)
+		state, runs, err := one.State(ctx)
 		if err != nil {
 			return Preview{}, err
 		}
 		lines = append(lines, name+" is "+state)
+		if runs {
+			up = append(up, name)
+		} else {
+			down = append(down, name)
+		}
 	}
 	p := Preview{Text: strings.Join(lines, "\n")}
-	switch a.Do {
-	case "start":
-		p.Inverse = Workload{Do: "stop", Services: a.Services}
-	case "stop":
-		p.Inverse = Workload{Do: "start", Services: a.Services}
+	switch {
+	case a.Do == "start" && len(down) > 0:
+		p.Inverse = Workload{Do: "stop", Services: down}
+	case a.Do == "stop" && len(up) > 0:
+		p.Inverse = Workload{Do: "start", Services: up}
 	}
 	return p, nil
 }

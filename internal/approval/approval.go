@@ -61,6 +61,7 @@ type Recipe struct {
 	Section string            `json:"section"` // section ID
 	Option  int               `json:"option"`  // 0 when the section has no alternatives, else from 1
 	Inputs  map[string]string `json:"inputs,omitempty"`
+	From    int               `json:"from,omitempty"` // the first step that runs, from 1; 0 is the first
 }
 
 // Request asks people to agree to a digest.

@@ -52,6 +52,9 @@ const (
 	VerbReview      Verb = "review"      // Incident, Reason: somebody else's look at what one person did alone
 	VerbShowPlan    Verb = "plan"        // Request: the whole plan
 	VerbCancel      Verb = "cancel"      // Run
+	VerbRetry       Verb = "retry"       // Incident, Run: ask for the rest of its plan, from the step at which it ended
+	VerbOmit        Verb = "omit"        // Incident, Run: ask for the rest without that step
+	VerbTakeBack    Verb = "take-back"   // Incident, Run: ask to take back what it did
 	VerbDone        Verb = "done"        // Run, Step: a manual step is done
 	VerbAcknowledge Verb = "acknowledge" // Incident
 	VerbDiagnose    Verb = "diagnose"    // Incident: look again

@@ -24,6 +24,9 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbShowPlan:    (*Router).showPlan,
 		VerbCancel:      (*Router).cancel,
 		VerbDone:        (*Router).done,
+		VerbRetry:       goOn(remediation.Retry),
+		VerbOmit:        goOn(remediation.Omit),
+		VerbTakeBack:    goOn(remediation.TakeBack),
 		VerbAcknowledge: (*Router).acknowledge,
 		VerbDiagnose:    (*Router).lookAgain,
 		VerbNote:        (*Router).note,
@@ -125,6 +128,14 @@ func (r *Router) again(ctx context.Context, c Command) Reply {
 		return r.stale(req, err)
 	}
 	return Reply{Text: fmt.Sprintf("Asked again as %s; somebody else has to approve it in the thread.", req.ID)}
+}
+
+// goOn asks for a way on from a run that ended early.
+func goOn(way remediation.Onward) func(*Router, context.Context, Command) Reply {
+	return func(r *Router, ctx context.Context, c Command) Reply {
+		req, err := r.Flow.GoOn(ctx, c.Incident, c.Run, way, by(c))
+		return r.requested(req, err, c.Incident)
+	}
 }
 
 // glass lets one person act alone: typed by hand, with a reason.

@@ -96,13 +96,17 @@ func tasks(row ConnectorRow) string {
 // request asks for a plan and tells the asker where it waits.
 func (r *Router) request(ctx context.Context, w remediation.Wish) Reply {
 	req, err := r.Flow.Ask(ctx, w)
+	return r.requested(req, err, w.Incident)
+}
+
+func (r *Router) requested(req approval.Request, err error, incident string) Reply {
 	if errors.Is(err, approval.ErrDuplicate) {
-		return Reply{Error: true, Text: fmt.Sprintf("The same plan waits for approval already as %s in %s; a second person can approve it there.", req.ID, w.Incident)}
+		return Reply{Error: true, Text: fmt.Sprintf("The same plan waits for approval already as %s in %s; a second person can approve it there.", req.ID, incident)}
 	}
 	if err != nil {
 		return r.fail(err)
 	}
-	return Reply{Text: fmt.Sprintf("%s asks for “%s” in %s. Now %s must approve; you cannot approve it yourself.", req.ID, req.Title, w.Incident, people(req.Needed))}
+	return Reply{Text: fmt.Sprintf("%s asks for “%s” in %s. Now %s must approve; you cannot approve it yourself.", req.ID, req.Title, incident, people(req.Needed))}
 }
 
 func people(n int) string {

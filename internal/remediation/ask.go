@@ -259,7 +259,7 @@ func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, ap
 	}
 	if r.Runbook == Builtin {
 		plan, err := builtin(p.Cluster, r)
-		return plan, r, err
+		return plan.From(r.From), r, err
 	}
 	book, ok := f.Library.Book(r.Runbook)
 	if !ok {
@@ -267,6 +267,7 @@ func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, ap
 	}
 	r.SHA256 = book.SHA256
 	plan, err := book.Plan(r.Section, r.Option, r.Inputs, p.Targets)
+	plan = plan.From(r.From)
 	if err == nil && len(plan.Steps) == 0 {
 		err = ErrEmptyPlan
 	}

@@ -58,6 +58,9 @@ func skipPlan(cluster, connector string, inputs map[string]string) (runbook.Plan
 
 // builtin compiles a builtin recipe. It is as deterministic as a runbook's: same inputs, same digest.
 func builtin(cluster string, r approval.Recipe) (runbook.Plan, error) {
+	if r.Section == string(TakeBack) {
+		return takeBackPlan(r.Inputs)
+	}
 	connectors, task, err := builtinInputs(r)
 	if err != nil {
 		return runbook.Plan{}, err

@@ -344,6 +344,9 @@ func (x *execution) skip(ctx context.Context, i int, why string) error {
 // act runs an action: its start is durable before anything happens, and it ends when its effect is visible.
 func (x *execution) act(ctx context.Context, i int, s runbook.Step, w action.World) (bool, error) {
 	step := &x.run.Steps[i]
+	if step.Back == nil {
+		step.Back = x.back(ctx, s.Action, w)
+	}
 	step.State, step.StartedAt, step.Attempt = StepRunning, x.Now(), step.Attempt+1
 	data := map[string]any{"action": s.Action.Kind(), "target": s.Action.Target(), "attempt": step.Attempt}
 	if err := x.event(ctx, timeline.StepStarted, i, "starts: "+step.Effect, data); err != nil {
@@ -433,20 +436,11 @@ func (x *execution) cancelled(ctx context.Context, by string) error {
 		return nil
 	}
 	name := x.name(ctx, by, nil)
-	text := fmt.Sprintf("%s cancels %s before step %d", name, x.run.ID, x.next()+1)
+	text := fmt.Sprintf("%s cancels %s before step %d", name, x.run.ID, x.run.at()+1)
 	if err := x.record(ctx, x.inc.ID, timeline.RunCancelled, timeline.Person(by, name), "cancel:"+x.run.ID, text, map[string]any{"run": x.run.ID}); err != nil {
 		return err
 	}
 	return x.end(ctx, Cancelled, "cancelled by "+name, nil)
-}
-
-func (x *execution) next() int {
-	for i, s := range x.run.Steps {
-		if s.State != StepSucceeded && s.State != StepSkipped {
-			return i
-		}
-	}
-	return len(x.run.Steps)
 }
 
 // end closes the run and, when it did not heal, looks at the pipeline again: a new diagnosis is the way back.

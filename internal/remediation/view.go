@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
@@ -115,6 +116,8 @@ type RunStep struct {
 	Observed  bool      `json:"observed,omitempty"` // succeeded by observation after a crash
 	Attempt   int       `json:"attempt,omitempty"`
 	By        string    `json:"by,omitempty"` // who said a manual step is done
+
+	Back *action.Packed `json:"back,omitempty"` // what would take it back
 }
 
 // Room is where an incident is told to people: one thread per incident, drawn from views.

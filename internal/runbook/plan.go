@@ -373,6 +373,24 @@ func AllowPlan(cluster string, connectors []string, within time.Duration, most i
 	return own("allow-restart", "Let the bot restart "+strings.Join(connectors, ", ")+" by itself", a)
 }
 
+// TakeBackPlan takes back what a run did.
+func TakeBackPlan(run string, acts ...action.Action) Plan {
+	return own("take-back", "Take back what "+run+" did", acts...)
+}
+
+// From is the plan without the steps before the n-th, counted from 1: what is left of it.
+func (p Plan) From(n int) Plan {
+	if n <= 1 {
+		return p
+	}
+	rest := p.Steps[min(n-1, len(p.Steps)):]
+	p.Title, p.Steps, p.Risk = fmt.Sprintf("%s, from step %d on", p.Title, n), nil, ""
+	for _, s := range rest {
+		p.add(s)
+	}
+	return p
+}
+
 func move(section, verb string, to connect.State, cluster string, connectors []string) Plan {
 	var acts []action.Action
 	for _, name := range connectors {

@@ -43,12 +43,12 @@ func cards(v remediation.View) []card {
 		}
 		list = append(list, card{key: a.Request.ID, text: requestText(a), blocks: fit(requestParts(a)), rank: rank})
 	}
-	for _, r := range v.Runs {
+	for i, r := range v.Runs {
 		rank := rankResult
 		if r.EndedAt.IsZero() && r.State != remediation.Waiting {
 			rank = rankProgress
 		}
-		list = append(list, card{key: r.ID, text: runText(r), blocks: fit(runParts(r)), rank: rank})
+		list = append(list, card{key: r.ID, text: runText(r), blocks: fit(runParts(r, i == len(v.Runs)-1 && !ended(v.Incident.State))), rank: rank})
 	}
 	for _, n := range v.Notices {
 		list = append(list, card{key: "notice:" + n.Key, text: noticeText(n), blocks: fit(noticeParts(n)), rank: rankApproval})

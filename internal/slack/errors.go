@@ -93,6 +93,8 @@ var knownErrors = []struct {
 	{remediation.ErrNoSection, "The runbook has no such section any more; it was edited. Press Look again for fresh buttons."},
 	{remediation.ErrNoRun, "I do not know this run any more. Open the incident's thread again."},
 	{remediation.ErrNotWaiting, "This step does not wait for anybody; the thread shows where the run stands."},
+	{remediation.ErrOutdated, ""},
+	{remediation.ErrNoWay, "This run cannot be gone on from in this way any more; the thread shows how it ended."},
 	{remediation.ErrRunEnded, "This run has ended already."},
 	{remediation.ErrEmptyPlan, "This plan has no steps, so there is nothing to run."},
 	{remediation.ErrRefused, ""},

@@ -62,8 +62,8 @@ func current(r remediation.Run) int {
 	return len(r.Steps)
 }
 
-// runParts follows a run step by step.
-func runParts(r remediation.Run) []part {
+// runParts follows a run step by step; last says that no other came after it, so that it can be gone on from.
+func runParts(r remediation.Run, last bool) []part {
 	parts := []part{must(header(runText(r)))}
 	if people := approvedLine(r); len(people) > 0 {
 		parts = append(parts, must(paragraph(people...)))
@@ -82,10 +82,31 @@ func runParts(r remediation.Run) []part {
 	if rows := verdict(r); len(rows) > 0 {
 		parts = append(parts, must(lines(rows...)))
 	}
-	if visible := runButtons(r); len(visible) > 0 {
+	visible := runButtons(r)
+	if last {
+		visible = append(visible, waysOn(r)...)
+	}
+	if len(visible) > 0 {
 		parts = append(parts, must(row(visible, nil)))
 	}
 	return parts
+}
+
+// waysOn are the ways on from a run that ended early; each asks two people anew.
+func waysOn(r remediation.Run) []press {
+	at := current(r) + 1
+	words := map[remediation.Onward]press{
+		remediation.Retry:    {label: fmt.Sprintf("Retry from step %d", at), style: slackapi.StylePrimary, command: commands.Command{Verb: commands.VerbRetry}},
+		remediation.Omit:     {label: fmt.Sprintf("Go on without step %d", at), command: commands.Command{Verb: commands.VerbOmit}},
+		remediation.TakeBack: {label: "Take back what it did", command: commands.Command{Verb: commands.VerbTakeBack}},
+	}
+	var list []press
+	for _, way := range r.Onwards() {
+		p := words[way]
+		p.command.Incident, p.command.Run = r.Incident, r.ID
+		list = append(list, p)
+	}
+	return list
 }
 
 func approvedLine(r remediation.Run) []piece {
