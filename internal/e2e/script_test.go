@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -25,8 +26,10 @@ import (
 //	as PERSON submit TEXT…              fills the open modal
 //	as PERSON forge ACTION VALUE        presses a button that does not exist
 //	as PERSON post TEXT                 writes in the thread
+//	as PERSON choose ENTRY              takes an entry of the newest menu that has it
+//	as PERSON home                      opens the app's Home
 //	[!] thread TEXT                     the thread comes to say TEXT; with ! it does not say it now
-//	told PERSON TEXT                    PERSON alone is told TEXT
+//	[!] told PERSON TEXT                PERSON alone is told TEXT
 //	recorded TEXT                       the timeline comes to hold TEXT
 //	once TYPE                           the timeline holds one event of this type
 //	incidents N                         there come to be N incidents
@@ -38,11 +41,34 @@ import (
 //	redis down|up
 //	save NAME FILE                      keeps a file that was uploaded
 //	[!] verify FILE                     proves an export
+//
+// and those of attacks (attack_test.go):
+//
+//	group P1,P2,…                       these people are the user group S0APPROVERS (@cdc-approvers)
+//	join NAME [guest]                   somebody new is in the workspace
+//	keep NAME BUTTON                    remembers what the newest button with this text carries: $NAME, and its parts $NAME_r, $NAME_d, …
+//	repeat KIND N                       Slack delivers the next N envelopes of a kind twice
+//	fail CONNECTOR FILE                 a task fails with a trace of one's own
+//	[!] markup TEXT                     TEXT is live markup somewhere in what the bot shows
+//	restart                             the bot ends and starts again
+//	hold · release                      another run has the pipeline; it ends
+//	redis do COMMAND…                   a command, past the bot
+//	redis edit KEY FIELD OLD NEW        changes a field of a hash, past the bot
+//	redis take KEY FILE                 copies a hash
+//	redis put KEY FILE                  puts a copy back
+//	huge STATUS BYTES                   a body of so many bytes is answered with STATUS
+//	slow header|body                    fifty clients that never finish; others are answered meanwhile, and they are put out
+//	files                               every file's name is one of ours
+//	[!] anywhere TEXT                   TEXT left the bot somewhere: threads, files, log, metrics, answers, Redis
+//
+// A file called world holds settings of the bot, one a line as the environment gives them; $WORK is the script's folder.
 func TestScripts(t *testing.T) {
+	all := maps.Clone(incidentWords)
+	maps.Copy(all, attacks)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
-			w, err := newWorld()
+			w, err := worldOf(env)
 			if err != nil {
 				return err
 			}
@@ -50,28 +76,30 @@ func TestScripts(t *testing.T) {
 			env.Defer(w.stop)
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"break":     func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(of(ts).worker.Break(args[0], "")) },
-			"mend":      func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).worker.Mend() },
-			"produce":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).worker.Produce(number(ts, args[0])) },
-			"as":        as,
-			"thread":    inThread,
-			"told":      told,
-			"recorded":  recorded,
-			"once":      once,
-			"incidents": incidents,
-			"together":  together,
-			"deploy": func(ts *testscript.TestScript, _ bool, args []string) {
-				of(ts).worker.AddConnector(args[0], map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "topics": "other", "connection.url": "jdbc:x"})
-			},
-			"connector": connectorIs,
-			"rows":      rows,
-			"webhook":   webhook,
-			"redis":     redisIs,
-			"save":      save,
-			"verify":    verify,
-		},
+		Cmds: all,
 	})
+}
+
+var incidentWords = map[string]word{
+	"break":     func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(of(ts).worker.Break(args[0], "")) },
+	"mend":      func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).worker.Mend() },
+	"produce":   func(ts *testscript.TestScript, _ bool, args []string) { of(ts).worker.Produce(number(ts, args[0])) },
+	"as":        as,
+	"thread":    inThread,
+	"told":      told,
+	"recorded":  recorded,
+	"once":      once,
+	"incidents": incidents,
+	"together":  together,
+	"deploy": func(ts *testscript.TestScript, _ bool, args []string) {
+		of(ts).worker.AddConnector(args[0], map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "topics": "other", "connection.url": "jdbc:x"})
+	},
+	"connector": connectorIs,
+	"rows":      rows,
+	"webhook":   webhook,
+	"redis":     redisIs,
+	"save":      save,
+	"verify":    verify,
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }
@@ -102,6 +130,10 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 		err = person.Forge(within(patient), channel, w.root().TS, rest[0], rest[1])
 	case "post":
 		_, err = person.Post(channel, w.root().TS, strings.Join(rest, " "))
+	case "choose":
+		err = choose(w, person, strings.Join(rest, " "))
+	case "home":
+		err = home(w, person)
 	default:
 		err = fmt.Errorf("unknown deed %q", args[1])
 	}
@@ -139,9 +171,15 @@ func inThread(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func told(ts *testscript.TestScript, _ bool, args []string) {
+func told(ts *testscript.TestScript, neg bool, args []string) {
 	w, text := of(ts), strings.Join(args[1:], " ")
 	heard := func() string { return strings.Join(w.slack.As(args[0]).Ephemerals(), "\n---\n") }
+	if neg {
+		if strings.Contains(heard(), text) {
+			ts.Fatalf("%s is told %q:\n%s", args[0], text, heard())
+		}
+		return
+	}
 	if err := w.slack.Wait(within(patient), text, func() bool { return strings.Contains(heard(), text) }); err != nil {
 		ts.Fatalf("%s is never told %q, but:\n%s", args[0], text, heard())
 	}
@@ -242,11 +280,14 @@ func webhook(ts *testscript.TestScript, _ bool, args []string) {
 
 func redisIs(ts *testscript.TestScript, _ bool, args []string) {
 	w := of(ts)
-	if args[0] == "down" {
+	switch args[0] {
+	case "down":
 		w.redis.Close()
-		return
+	case "up":
+		ts.Check(w.redis.Restart())
+	default:
+		byHand(ts, args)
 	}
-	ts.Check(w.redis.Restart())
 }
 
 func save(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,21 +1,26 @@
 package e2e
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"cdcbot/internal/app"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect/connecttest"
+	"cdcbot/internal/incident"
 	"cdcbot/internal/slacksim"
 )
 
@@ -31,8 +36,41 @@ type world struct {
 	slack  *slacksim.Server
 	worker *connecttest.Worker
 	redis  *miniredis.Miniredis
+	log    ledger
 	app    *app.App
 	stop   func()
+
+	connect  string        // the worker's URL
+	settings []string      // as the environment gives them, such as "APPROVAL_GROUP=S0APPROVERS"
+	ttl      time.Duration // of requests, where less than the minute that a configuration may say is wanted
+	systems  *app.Systems
+	lease    *incident.Lease // that a script holds
+	client   *redis.Client
+	end      func() // stops the bot and waits for it
+}
+
+// ledger is everything the bot logs, at every level.
+type ledger struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *ledger) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+// String is what was logged so far.
+func (l *ledger) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *ledger) logger() *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(l), zap.DebugLevel))
 }
 
 // database is the sink's database as the simulated worker has it.
@@ -58,39 +96,49 @@ func (refused) Reason() string { return "refused" }
 
 // newWorld starts everything; more are settings as the environment gives them, such as "APPROVAL_TTL=1m".
 func newWorld(more ...string) (*world, error) {
-	w := &world{slack: slacksim.New(slacksim.Options{}), worker: connecttest.New(connecttest.Options{})}
+	w := &world{settings: more}
+	return w, w.start()
+}
+
+func (w *world) start() error {
 	var err error
+	w.slack, w.worker = slacksim.New(slacksim.Options{}), connecttest.New(connecttest.Options{})
 	if w.redis, err = miniredis.Run(); err != nil {
-		return nil, err
+		return err
 	}
 	w.redis.ClockTTL(true)
-	url, err := w.worker.Start()
-	if err != nil {
-		return nil, err
+	if w.connect, err = w.worker.Start(); err != nil {
+		return err
 	}
 	w.worker.AddConnector("cassandra-source-connector", map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "topic": "cdc-events-orders"})
 	w.worker.AddConnector("postgres-sink-connector", map[string]string{"connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": "3", "topics": "cdc-events-orders", "connection.url": "jdbc:postgresql://127.0.0.1/warehouse", "connection.password": sinkPW, "schema.evolution": "none"})
 	if _, err = w.slack.Start("127.0.0.1:0"); err != nil {
-		return nil, err
+		return err
 	}
+	w.stop = func() { w.end(); _ = w.slack.Close(); _ = w.worker.Close(); w.redis.Close() }
+	return w.begin()
+}
+
+// begin starts the bot, as it is after a restart too: what it knows is in Redis.
+func (w *world) begin() error {
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := w.run(ctx, url, more); err != nil {
+	if err := w.run(ctx); err != nil {
 		cancel()
-		return nil, err
+		return err
 	}
 	done := w.serve(ctx)
-	w.stop = func() { cancel(); <-done; _ = w.slack.Close(); _ = w.worker.Close(); w.redis.Close() }
-	return w, w.slack.Wait(within(patient), "socket mode", func() bool { return w.slack.Connected() > 0 })
+	w.end = func() { cancel(); <-done; _ = w.client.Close() } // nothing is written any more
+	return w.slack.Wait(within(patient), "socket mode", func() bool { return w.slack.Connected() > 0 })
 }
 
 // sealKeys are the test's own.
 var sealKeys = "k1:" + strings.Repeat("5a", 32)
 
-func (w *world) run(ctx context.Context, url string, more []string) error {
+func (w *world) run(ctx context.Context) error {
 	environ := []string{"LISTEN=127.0.0.1:0", "SEAL_KEYS=" + sealKeys, "SLACK_API_URL=" + w.slack.APIURL(), "SLACK_BOT_TOKEN=" + w.slack.BotToken(), "SLACK_APP_TOKEN=" + w.slack.AppToken(), "SLACK_CHANNEL=" + channel, "ALERTS_TOKEN=" + token,
-		"WATCH_EVERY=1s", "WATCH_THRESHOLD=1s", "EXECUTION_SETTLE=1s", "EXECUTION_VERIFY_TIMEOUT=20s", "PIPELINES_WAREHOUSE_CONNECT_URL=" + url,
+		"WATCH_EVERY=1s", "WATCH_THRESHOLD=1s", "EXECUTION_SETTLE=1s", "EXECUTION_VERIFY_TIMEOUT=20s", "PIPELINES_WAREHOUSE_CONNECT_URL=" + w.connect,
 		"PIPELINES_WAREHOUSE_POSTGRES_URL=postgres://admin@127.0.0.1:5432/warehouse", "PIPELINES_WAREHOUSE_POSTGRES_PROGRESS_TABLES=cdc_orders"}
-	environ = append(environ, more...)
+	environ = append(environ, w.settings...)
 	for i, pair := range environ {
 		environ[i] = config.EnvPrefix + pair
 	}
@@ -98,8 +146,9 @@ func (w *world) run(ctx context.Context, url string, more []string) error {
 	if err != nil {
 		return err
 	}
-	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
-	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: zap.NewNop(), Version: "e2e", Redis: rdb, Ephemeral: true, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
+	cfg.Approval.TTL = cmp.Or(w.ttl, cfg.Approval.TTL)
+	w.client = redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: w.log.logger(), Version: "e2e", Redis: w.client, Ephemeral: true, Systems: w.systems, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
 	return err
 }
 
