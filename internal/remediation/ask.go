@@ -89,7 +89,7 @@ func (f *Flow) Decide(ctx context.Context, c Choice) (approval.Request, error) {
 	if err != nil {
 		return req, err
 	}
-	if err := f.may(ctx, c, req); err != nil {
+	if err := f.may(ctx, c.By, req, f.People.Anew); err != nil {
 		return req, err
 	}
 	proof := ""
@@ -123,24 +123,25 @@ func (f *Flow) prove(ctx context.Context, req approval.Request, by Person, code 
 }
 
 // may asks the policy. A requester is told so before anything else is looked at.
-func (f *Flow) may(ctx context.Context, c Choice, req approval.Request) error {
-	if c.By.ID == req.Requester {
+func (f *Flow) may(ctx context.Context, by Person, req approval.Request, look func(context.Context, string) (approval.Person, error)) error {
+	if by.ID == req.Requester {
 		return approval.ErrSelf
 	}
 	if req.State != approval.Pending {
 		return approval.ErrNotPending
 	}
-	who, err := f.People.Person(ctx, c.By.ID)
+	who, err := look(ctx, by.ID)
 	if err != nil {
 		return fmt.Errorf("looking up who decides: %w", err)
 	}
 	return f.Policy.MayDecide(ctx, who, req.Risk)
 }
 
-// MayDecide reports whether somebody could approve or reject a request now, as far as who they are goes.
+// MayDecide reports whether somebody could approve or reject a request, as far as who they were a minute ago goes; Decide
+// looks anew.
 func (f *Flow) MayDecide(ctx context.Context, req approval.Request, who Person) bool {
 	decided := slices.ContainsFunc(req.Decisions, func(d approval.Decision) bool { return d.User == who.ID })
-	return !decided && f.may(ctx, Choice{By: who}, req) == nil
+	return !decided && f.may(ctx, who, req, f.People.Person) == nil
 }
 
 // unchanged compiles the recipe again: people must not agree to what would no longer run. What differs voids the request.

@@ -59,9 +59,10 @@ type Library interface {
 	Book(name string) (*runbook.Book, bool)
 }
 
-// People tells who somebody is when they decide.
+// People tells who somebody is: Person may be a minute old, Anew is as it is now, for who decides.
 type People interface {
 	Person(ctx context.Context, id string) (approval.Person, error)
+	Anew(ctx context.Context, id string) (approval.Person, error)
 }
 
 // Flow is the corridor with everything it needs. All fields but Log are required.

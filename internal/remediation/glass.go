@@ -58,7 +58,7 @@ func (f *Flow) mayAlone(ctx context.Context, a Alone, req approval.Request) erro
 	case strings.TrimSpace(a.Reason) == "":
 		return ErrNoReason
 	}
-	who, err := f.People.Person(ctx, a.By.ID)
+	who, err := f.People.Anew(ctx, a.By.ID)
 	if err != nil {
 		return fmt.Errorf("looking up who acts alone: %w", err)
 	}
@@ -77,7 +77,7 @@ func (f *Flow) Review(ctx context.Context, id string, by Person, words string) e
 	if strings.TrimSpace(words) == "" {
 		return ErrNoReason
 	}
-	who, err := f.People.Person(ctx, by.ID)
+	who, err := f.People.Anew(ctx, by.ID)
 	if err != nil {
 		return fmt.Errorf("looking up who reviews: %w", err)
 	}

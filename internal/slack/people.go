@@ -13,8 +13,8 @@ import (
 	"cdcbot/internal/approval"
 )
 
-// People tells who somebody is. What Slack said is kept for a minute; when Slack cannot be asked there is no answer, and
-// nobody is let through on an old one.
+// People tells who somebody is. What Slack said is kept for a minute, and Anew asks again; when Slack cannot be asked there
+// is no answer, and nobody is let through on an old one.
 type People struct {
 	bot    *Bot
 	groups []string
@@ -54,6 +54,15 @@ func (p *People) Person(ctx context.Context, id string) (approval.Person, error)
 	p.persons[id] = kept[approval.Person]{who, now.Add(p.TTL)}
 	p.clean(now)
 	return p.in(ctx, who)
+}
+
+// Anew is Person with nothing that was kept: who decides is who Slack says they are at that moment.
+func (p *People) Anew(ctx context.Context, id string) (approval.Person, error) {
+	p.mu.Lock()
+	delete(p.persons, id)
+	clear(p.members)
+	p.mu.Unlock()
+	return p.Person(ctx, id)
 }
 
 // lookup says that Slack is away where it is.

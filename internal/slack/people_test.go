@@ -65,6 +65,9 @@ func TestPeopleFailClosedAndForgetAfterAMinute(t *testing.T) {
 	if in(); f.count("users.info") != asked {
 		t.Error("asked again within a minute")
 	}
+	if who, err := p.Anew(t.Context(), "U1"); err != nil || len(who.Groups) != 0 || f.count("users.info") != asked+1 {
+		t.Errorf("anew: groups %v, %v, after the person left; asked %d times more, want 1", who.Groups, err, f.count("users.info")-asked)
+	}
 	now = now.Add(61 * time.Second)
 	if got := in(); len(got) != 0 {
 		t.Errorf("groups %v after the person left", got)
