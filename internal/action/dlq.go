@@ -147,7 +147,7 @@ func (a ReplayDLQ) Preview(ctx context.Context, w World) (Preview, error) {
 	}
 	text := fmt.Sprintf("%d of %d pending records", len(rows), total)
 	if len(rows) > 0 {
-		text += "\n" + table(columns, rows[:min(len(rows), 10)])
+		text += "\n" + Table(columns, rows[:min(len(rows), 10)])
 	}
 	if len(rows) > 10 {
 		text += fmt.Sprintf("\n… and %d more", len(rows)-10)

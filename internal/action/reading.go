@@ -38,8 +38,8 @@ func (p Pipe) output(ctx context.Context, text string) (Output, error) {
 // maxCell is how many runes of one value a table shows.
 const maxCell = 120
 
-// table aligns rows under their columns. What does not fit on a line is cut with "…".
-func table(columns []string, rows [][]string) string {
+// Table aligns rows under their columns. What does not fit on a line is cut with "…".
+func Table(columns []string, rows [][]string) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{columns}, rows...) {
@@ -72,5 +72,5 @@ func (p Pipe) lists(ctx context.Context, columns []string, rows [][]string, err 
 	if err != nil {
 		return Output{}, err
 	}
-	return p.output(ctx, table(columns, rows))
+	return p.output(ctx, Table(columns, rows))
 }

@@ -263,13 +263,18 @@ func (a *App) commands(clusters map[string]*cluster, bot *slack.Bot) *commands.R
 	r.Export = func(ctx context.Context, id, format string) (remediation.File, error) {
 		return export(ctx, a.flow, id, format)
 	}
+	r.Books = a.books.list
 	for _, text := range a.config.Slack.Links {
 		l := config.NamedLink(text)
 		r.Links = append(r.Links, incident.Link{Title: l.Title, URL: l.URL})
 	}
 	for _, name := range a.config.Names() {
 		cl := clusters[name]
-		r.Pipelines = append(r.Pipelines, commands.Pipeline{Name: name, Cluster: name, Channel: a.config.Pipelines[name].Channel, Connect: cl.client, Owns: cl.owns})
+		p := commands.Pipeline{Name: name, Cluster: name, Channel: a.config.Pipelines[name].Channel, Connect: cl.client, Owns: cl.owns}
+		if cl.silence.trails != nil {
+			p.Lag = cl.silence.trails.lag
+		}
+		r.Pipelines = append(r.Pipelines, p)
 	}
 	return r
 }

@@ -88,6 +88,17 @@ func (t *trails) knows(name string) bool {
 	return t.known[name] != nil
 }
 
+// lag is how many records wait for a sink; known is false for a sink that nobody has looked at.
+func (t *trails) lag(name string) (records int64, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.known[name]
+	if k == nil {
+		return 0, false
+	}
+	return k.waiting, true
+}
+
 // still is how long a sink has not moved while records waited.
 func (t *trails) still(name string) time.Duration {
 	t.mu.Lock()

@@ -23,7 +23,7 @@ var policy = map[string][]string{
 	"app": {"*"},
 
 	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect"},
-	"commands":    {"remediation", "connect", "timeline", "approval", "incident"},
+	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident"},
 	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
 	"runbook":     {"action", "connect"},

@@ -65,6 +65,16 @@ func (l library) names() []string {
 	return names
 }
 
+// list is every book, sorted by name.
+func (l library) list() []*runbook.Book {
+	names := l.names()
+	books := make([]*runbook.Book, len(names))
+	for i, name := range names {
+		books[i] = l[name]
+	}
+	return books
+}
+
 // Book implements remediation.Library.
 func (l library) Book(name string) (*runbook.Book, bool) {
 	b, ok := l[name]

@@ -24,6 +24,7 @@ type Command struct {
 	Channel  string // where it was asked
 	Thread   string // thread timestamp when it was asked in one
 	Text     string
+	Mentions []User // people that the words mention, in order
 	Verb     Verb
 	Incident string            // buttons: which incident
 	Request  string            // buttons: which request
@@ -61,7 +62,10 @@ const (
 	VerbExport      Verb = "export"      // Incident, Format
 	VerbNote        Verb = "note"        // Incident, Reason is the note
 	VerbClose       Verb = "close"       // Incident
-	VerbStatus      Verb = "status"      // the status table
+	VerbStatus      Verb = "status"      // the status table: Option is its page, Inputs["filter"] and Inputs["pipeline"] narrow it
+	VerbIncidents   Verb = "incidents"   // the open incidents
+	VerbApprovals   Verb = "approvals"   // what waits for a decision
+	VerbHelp        Verb = "help"        // all commands
 	VerbHome        Verb = "home"        // the App Home
 	VerbRevoke      Verb = "revoke"      // Standing: ends it
 )
@@ -75,12 +79,21 @@ type Reply struct {
 	Home      *Home
 	Incidents []incident.Incident
 	Incident  *remediation.View
+	Waiting   *Waiting
+	Verbatim  string   // text to show exactly as it is, such as a table
+	Choices   []Choice // buttons below the answer
 	Help      []HelpLine
 	Timeline  []timeline.Event
 	Plan      *remediation.Asked // a plan to read in a modal
 	Ask       *Question          // a modal to fill before the command can go on
 	File      *remediation.File
 	Suggest   []string // commands to try next, such as "/cdc status postgres-sink-connector"
+}
+
+// Choice is a button below an answer.
+type Choice struct {
+	Label   string
+	Command Command
 }
 
 // Question is a modal that must be filled: when it is submitted, Then comes back with Reason or Inputs set.
@@ -114,7 +127,9 @@ type HelpLine struct {
 type Status struct {
 	Clusters []ClusterStatus
 	At       time.Time
-	Filter   string // the connector asked for; "" for all
+	Filter   string // the connector asked for, with * for any text; "" for all
+	Pipeline string // the pipeline asked for; "" for the channel's own, or all
+	Page     int    // from 1
 }
 
 // ClusterStatus is one Connect cluster. Err is set when it could not be read.
@@ -132,4 +147,5 @@ type ConnectorRow struct {
 	Incident string // the open incident it belongs to
 	Since    time.Time
 	Owner    string
+	Lag      *int64 // records that wait for a sink; nil where nobody knows
 }

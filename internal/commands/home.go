@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"cdcbot/internal/approval"
@@ -15,11 +14,17 @@ type Home struct {
 	At        time.Time
 	Status    Status
 	Incidents []incident.Incident // open, newest first
-	Yours     []remediation.Asked // requests that this person may decide now, the first to expire first
-	Asked     []remediation.Asked // this person's own requests that wait for others
-	Standing  []approval.Standing // what people agreed to in advance
-	Links     []incident.Link
-	Problems  []string // what could not be read, in words
+	Waiting
+	Standing []approval.Standing // what people agreed to in advance
+	Links    []incident.Link
+	Problems []string // what could not be read, in words
+}
+
+// Waiting are the requests that wait for a decision, the first to expire first.
+type Waiting struct {
+	Yours  []remediation.Asked // this person may decide them now
+	Asked  []remediation.Asked // this person's own
+	Others []remediation.Asked // neither
 }
 
 // home reads everything afresh. What cannot be read is named, and the rest is shown all the same.
@@ -36,16 +41,7 @@ func (r *Router) home(ctx context.Context, c Command) Reply {
 	h.Status = Status{At: h.At, Clusters: r.clusters(ctx, r.Pipelines, h.Incidents)}
 	h.Standing, err = r.Flow.Approvals.Standings(ctx)
 	note(err)
-	pending, err := r.Flow.Pending(ctx)
+	h.Waiting, err = r.waiting(ctx, c)
 	note(err)
-	slices.SortStableFunc(pending, func(a, b remediation.Asked) int { return a.Request.ExpiresAt.Compare(b.Request.ExpiresAt) })
-	for _, a := range pending {
-		switch {
-		case a.Request.Requester == c.User.ID:
-			h.Asked = append(h.Asked, a)
-		case r.Flow.MayDecide(ctx, a.Request, by(c)):
-			h.Yours = append(h.Yours, a)
-		}
-	}
 	return Reply{Text: headline(h.Status), Home: &h}
 }

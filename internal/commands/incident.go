@@ -98,7 +98,7 @@ func (r *Router) incidentAck(ctx context.Context, a ask) Reply {
 func (r *Router) incidentNote(ctx context.Context, a ask) Reply {
 	return r.onIncident(ctx, a, "/cdc incident note <ID> <text>", func(id string, rest []string) (string, error) {
 		if len(rest) == 0 {
-			return "", fmt.Errorf("%w: say /cdc incident note %s <text>", errEmptyNote, id)
+			return "", wrong("A note needs words. Say /cdc incident note " + id + " <text>.")
 		}
 		return "Noted in the timeline of " + id + ".", r.Flow.Note(ctx, id, a.by(), "", strings.Join(rest, " "))
 	})

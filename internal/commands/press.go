@@ -9,7 +9,10 @@ import (
 	"cdcbot/internal/remediation"
 )
 
-var errEmptyNote = errors.New("a note needs words")
+// wrong is what a person typed and could not be meant; the text says what to type.
+type wrong string
+
+func (w wrong) Error() string { return string(w) }
 
 // presses says what each button does.
 func presses() map[Verb]func(*Router, context.Context, Command) Reply {
@@ -32,7 +35,10 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbNote:        (*Router).note,
 		VerbExport:      func(r *Router, ctx context.Context, c Command) Reply { return r.export(ctx, c.Incident, c.Format, c) },
 		VerbClose:       (*Router).close,
-		VerbStatus:      func(r *Router, ctx context.Context, c Command) Reply { return r.status(ctx, ask{Command: c}) },
+		VerbStatus:      (*Router).statusPage,
+		VerbIncidents:   func(r *Router, ctx context.Context, c Command) Reply { return r.incidentList(ctx, ask{Command: c}) },
+		VerbApprovals:   (*Router).approvals,
+		VerbHelp:        func(r *Router, ctx context.Context, c Command) Reply { return r.help(ctx, ask{Command: c}) },
 		VerbHome:        (*Router).home,
 		VerbRevoke:      (*Router).revoke,
 	}

@@ -20,7 +20,7 @@ func (r *Router) restart(ctx context.Context, a ask) Reply {
 	if err != nil {
 		return Reply{Error: true, Text: err.Error()}
 	}
-	p, row, missing := r.find(ctx, a, a.args[0])
+	p, row, missing := r.find(ctx, a, a.args[0], "restart")
 	if missing != nil {
 		return *missing
 	}
@@ -51,7 +51,7 @@ func taskAndReason(args []string) (*int, string, error) {
 }
 
 // find looks a connector up in the pipelines that the command is about.
-func (r *Router) find(ctx context.Context, a ask, name string) (Pipeline, ConnectorRow, *Reply) {
+func (r *Router) find(ctx context.Context, a ask, name, verb string) (Pipeline, ConnectorRow, *Reply) {
 	pipelines, err := r.pipelines(a)
 	if err != nil {
 		reply := r.fail(err)
@@ -69,7 +69,7 @@ func (r *Router) find(ctx context.Context, a ask, name string) (Pipeline, Connec
 			all = append(all, row.Status.Name)
 		}
 	}
-	reply := noConnector(name, all, "restart", silent)
+	reply := noConnector(name, all, verb, silent)
 	return Pipeline{}, ConnectorRow{}, &reply
 }
 

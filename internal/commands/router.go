@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,8 @@ type Pipeline struct {
 	Cluster string
 	Channel string // its own channel, "" for the default
 	Connect Connect
-	Owns    func(connector string) bool // whether a connector of the cluster belongs to the pipeline
+	Lag     func(connector string) (records int64, known bool) // what waits for a sink; nil when nobody can tell
+	Owns    func(connector string) bool                        // whether a connector of the cluster belongs to the pipeline
 }
 
 // Router answers commands. Sentence turns an error into what a person should read and do next.
@@ -36,6 +38,7 @@ type Router struct {
 	Flow      *remediation.Flow
 	Pipelines []Pipeline // sorted by name
 	Timeline  *timeline.Log
+	Books     Books
 	Links     []incident.Link // pages that the App Home leads to
 	Export    func(ctx context.Context, incident, format string) (remediation.File, error)
 	Sentence  func(err error) string
@@ -65,7 +68,18 @@ type word struct {
 func table() []word {
 	return []word{
 		{"status", "/cdc status [connector]", "What runs, what failed, since when.", "/cdc status postgres-sink-connector", (*Router).status},
+		{"approvals", "/cdc approvals", "What waits for an approval, yours first.", "/cdc approvals", func(r *Router, ctx context.Context, a ask) Reply { return r.approvals(ctx, a.Command) }},
 		{"restart", "/cdc restart <connector> [task N] [reason]", "Asks for a restart of the failed tasks; a second person approves.", "/cdc restart postgres-sink-connector database is back", (*Router).restart},
+		{"pause", "/cdc pause <connector|pipeline> [reason]", "Asks to pause it: tasks stop, nothing is lost.", "/cdc pause postgres-sink-connector maintenance", move(remediation.Pause)},
+		{"resume", "/cdc resume <connector|pipeline> [reason]", "Asks to resume what was paused or stopped.", "/cdc resume postgres-sink-connector", move(remediation.Resume)},
+		{"stop", "/cdc stop <connector|pipeline> [reason]", "Asks to stop it: tasks end; configuration and offsets stay.", "/cdc stop postgres-sink-connector", move(remediation.Stop)},
+		{"runbook list", "/cdc runbook list", "The runbooks and the alerts that they answer.", "/cdc runbook list", (*Router).bookList},
+		{"runbook show", "/cdc runbook show [name] [section]", "What a runbook can do, step by step.", "/cdc runbook show kafka-connect-connector-failure 3", (*Router).bookShow},
+		{"runbook run", "/cdc runbook run <ID> <section> [option]", "Asks for a section of an incident's runbook.", "/cdc runbook run INC-1 3", (*Router).bookRun},
+		{"dlq list", "/cdc dlq list [error_type=…] [table=…]", "What waits in the dead-letter queue.", "/cdc dlq list table=orders", (*Router).dlqList},
+		{"dlq replay", "/cdc dlq replay [error_type=…] [table=…] [limit N]", "Asks to apply those records again.", "/cdc dlq replay table=orders limit 100", (*Router).dlqReplay},
+		{"escalate", "/cdc escalate [ID]", "Begins the runbook's escalation now.", "/cdc escalate INC-1", (*Router).escalate},
+		{"failover", "/cdc failover [pipeline]", "Asks to switch to the other region.", "/cdc failover warehouse", (*Router).failover},
 		{"standing list", "/cdc standing list", "What people agreed to in advance: restarts that I may do by myself.", "/cdc standing list", (*Router).standingList},
 		{"standing allow", "/cdc standing allow <connector> [for 24h] [times 3] [reason]", "Asks that I may restart a connector by myself for a while; a second person approves.", "/cdc standing allow postgres-sink-connector for 24h times 3", (*Router).standingAllow},
 		{"standing revoke", "/cdc standing revoke <STA-n>", "Ends that at once; anybody may.", "/cdc standing revoke STA-17", (*Router).standingRevoke},
@@ -73,6 +87,7 @@ func table() []word {
 		{"incident show", "/cdc incident show <ID>", "One incident: cause, requests, runs.", "/cdc incident show INC-1", (*Router).incidentShow},
 		{"incident export", "/cdc incident export <ID> [md|json|csv]", "The timeline as a file.", "/cdc incident export INC-1 md", (*Router).incidentExport},
 		{"incident ack", "/cdc incident ack <ID>", "Says that you take care of it.", "/cdc incident ack INC-1", (*Router).incidentAck},
+		{"incident assign", "/cdc incident assign <ID> @person", "Gives it to somebody.", "/cdc incident assign INC-1 @approver", (*Router).incidentAssign},
 		{"incident note", "/cdc incident note <ID> <text>", "Adds a line to the timeline.", "/cdc incident note INC-1 database team is on it", (*Router).incidentNote},
 		{"incident close", "/cdc incident close <ID>", "Ends the work on it.", "/cdc incident close INC-1", (*Router).incidentClose},
 		{"diagnose", "/cdc diagnose <ID>", "Looks again and updates the thread.", "/cdc diagnose INC-1", (*Router).diagnose},
@@ -100,7 +115,7 @@ func (r *Router) Do(ctx context.Context, c Command) (reply Reply) {
 
 func (r *Router) typed(ctx context.Context, a ask) Reply {
 	if len(a.args) == 0 {
-		return r.help(ctx, a)
+		return r.menu(ctx, a)
 	}
 	for _, w := range table() {
 		path := strings.Fields(w.path)
@@ -161,6 +176,10 @@ func (r *Router) help(_ context.Context, a ask) Reply {
 
 // fail turns an error into a reply.
 func (r *Router) fail(err error) Reply {
+	var typed wrong
+	if errors.As(err, &typed) {
+		return Reply{Error: true, Text: typed.Error()}
+	}
 	return Reply{Error: true, Text: r.Sentence(err)}
 }
 

@@ -35,7 +35,7 @@ func (r *Router) standingAllow(ctx context.Context, a ask) Reply {
 	if err != nil {
 		return Reply{Error: true, Text: err.Error()}
 	}
-	p, row, missing := r.find(ctx, a, a.args[0])
+	p, row, missing := r.find(ctx, a, a.args[0], "standing allow")
 	if missing != nil {
 		return *missing
 	}

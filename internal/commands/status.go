@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -26,19 +27,41 @@ func (r *Router) status(ctx context.Context, a ask) Reply {
 	if err != nil {
 		return r.fail(err)
 	}
-	s := Status{At: r.Now(), Clusters: r.clusters(ctx, pipelines, open), Filter: strings.Join(a.args, " ")}
+	s := Status{At: r.Now(), Clusters: r.clusters(ctx, pipelines, open), Filter: strings.Join(a.args, " "), Pipeline: a.options["pipeline"], Page: max(a.Option, 1)}
 	if s.Filter == "" {
 		return Reply{Text: headline(s), Status: &s}
 	}
 	return filtered(s)
 }
 
-// filtered keeps the connector asked for: the exact name, else one that differs only in letter case.
+// statusPage is another page of the same table, from a button.
+func (r *Router) statusPage(ctx context.Context, c Command) Reply {
+	a := ask{Command: c, options: map[string]string{}}
+	if f := c.Inputs["filter"]; f != "" {
+		a.args = []string{f}
+	}
+	if p := c.Inputs["pipeline"]; p != "" {
+		a.options["pipeline"] = p
+	}
+	return r.status(ctx, a)
+}
+
+// glob reports whether a name fits a pattern with * for any text.
+func glob(pattern string) func(string) bool {
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile("(?i)^" + strings.Join(parts, ".*") + "$").MatchString
+}
+
+// filtered keeps the connector asked for: the exact name, else one that differs only in letter case, else those that fit.
 func filtered(s Status) Reply {
 	var all []string
 	for _, fits := range []func(string) bool{
 		func(name string) bool { return name == s.Filter },
 		func(name string) bool { return strings.EqualFold(name, s.Filter) },
+		func(name string) bool { return strings.Contains(s.Filter, "*") && glob(s.Filter)(name) },
 	} {
 		if kept, found := keep(s, fits); found {
 			return Reply{Text: headline(kept), Status: &kept}
@@ -144,6 +167,11 @@ func (r *Router) cluster(ctx context.Context, p Pipeline, open []incident.Incide
 
 func row(c connect.Connector, p Pipeline, open []incident.Incident) ConnectorRow {
 	out := ConnectorRow{Status: c.Status}
+	if p.Lag != nil {
+		if lag, known := p.Lag(c.Status.Name); known {
+			out.Lag = &lag
+		}
+	}
 	for _, inc := range open {
 		if inc.Pipeline != p.Name || !slices.Contains(inc.Connectors(), c.Status.Name) {
 			continue
@@ -179,6 +207,9 @@ func headline(s Status) string {
 		return fmt.Sprintf("%d of %d connectors need attention; %s does not answer", sick, total, strings.Join(silent, ", "))
 	case sick > 0:
 		return fmt.Sprintf("%d of %d connectors need attention", sick, total)
+	}
+	if total == 1 {
+		return "the connector is well"
 	}
 	return fmt.Sprintf("all %d connectors are well", total)
 }

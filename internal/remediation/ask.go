@@ -259,7 +259,7 @@ func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, ap
 		return runbook.Plan{}, r, fmt.Errorf("pipeline %q: %w", inc.Pipeline, ErrNoPipeline)
 	}
 	if r.Runbook == Builtin {
-		plan, err := builtin(p.Cluster, r)
+		plan, err := builtin(p, r)
 		return plan.From(r.From), r, err
 	}
 	book, ok := f.Library.Book(r.Runbook)

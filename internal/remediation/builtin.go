@@ -21,6 +21,9 @@ const (
 	Resume  = "resume"
 	Stop    = "stop"
 	Skip    = "skip-record"
+
+	FailOver = "failover"
+	Replay   = "dlq-replay"
 )
 
 // RecipeFor names a builtin plan for connectors. A task number restarts that one task only.
@@ -57,10 +60,16 @@ func skipPlan(cluster, connector string, inputs map[string]string) (runbook.Plan
 }
 
 // builtin compiles a builtin recipe. It is as deterministic as a runbook's: same inputs, same digest.
-func builtin(cluster string, r approval.Recipe) (runbook.Plan, error) {
-	if r.Section == string(TakeBack) {
+func builtin(p Pipeline, r approval.Recipe) (runbook.Plan, error) {
+	switch r.Section {
+	case string(TakeBack):
 		return takeBackPlan(r.Inputs)
+	case FailOver:
+		return failOverPlan(p)
+	case Replay:
+		return replayPlan(r.Inputs)
 	}
+	cluster := p.Cluster
 	connectors, task, err := builtinInputs(r)
 	if err != nil {
 		return runbook.Plan{}, err

@@ -15,7 +15,7 @@ func TestRestartInBatches(t *testing.T) {
 		for i := range row.connectors {
 			names = append(names, fmt.Sprintf("sink-%03d", i))
 		}
-		plan, err := builtin("warehouse", RecipeFor(Restart, names, nil))
+		plan, err := builtin(Pipeline{Name: "warehouse", Cluster: "warehouse"}, RecipeFor(Restart, names, nil))
 		if err != nil || len(plan.Steps) != row.steps {
 			t.Errorf("%d connectors: got %d steps, %v; want %d", row.connectors, len(plan.Steps), err, row.steps)
 			continue

@@ -74,7 +74,7 @@ func (f *Flow) skipFix(p Pipeline, d diagnosis.Diagnosis) (Fix, bool) {
 		return Fix{}, false
 	}
 	recipe := RecipeForSkip(connector, record)
-	plan, err := builtin(p.Cluster, recipe)
+	plan, err := builtin(p, recipe)
 	if err != nil {
 		return Fix{}, false
 	}
@@ -89,7 +89,7 @@ func (f *Flow) restartFix(inc incident.Incident, p Pipeline, d diagnosis.Diagnos
 		return Fix{}, false
 	}
 	recipe := RecipeFor(Restart, names, nil)
-	plan, err := builtin(p.Cluster, recipe)
+	plan, err := builtin(p, recipe)
 	if err != nil {
 		return Fix{}, false
 	}

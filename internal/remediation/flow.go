@@ -31,6 +31,10 @@ var (
 	ErrRunEnded    = errors.New("the run has ended")
 	ErrEmptyPlan   = errors.New("the plan has no steps")
 	ErrClosed      = errors.New("the incident is closed")
+	ErrNotOpen     = errors.New("the incident is not open any more")
+	ErrNobody      = errors.New("nobody who could take it")
+	ErrEscalated   = errors.New("the escalation has begun already")
+	ErrNoBackup    = errors.New("no backup is configured for this pipeline")
 	ErrUnavailable = errors.New("the store is away")
 )
 

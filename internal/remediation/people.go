@@ -35,6 +35,58 @@ func (f *Flow) Acknowledge(ctx context.Context, id string, by Person) error {
 	return f.touch(ctx, id)
 }
 
+// Assign gives an incident to somebody else, or to by.
+func (f *Flow) Assign(ctx context.Context, id string, to, by Person) error {
+	if to.ID == by.ID {
+		return f.Acknowledge(ctx, id, by)
+	}
+	who, err := f.People.Person(ctx, to.ID)
+	if err != nil {
+		return fmt.Errorf("looking up who is to take it: %w", err)
+	}
+	if !who.Human || !who.Active {
+		return fmt.Errorf("%w: %s is not an active member", ErrNobody, to.Name)
+	}
+	inc, err := f.Incidents.Update(ctx, id, func(i *incident.Incident) error {
+		if i.State == incident.Closed {
+			return ErrClosed
+		}
+		i.Owner = to.ID
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s gives %s to %s", by.Name, id, to.Name)
+	if err := f.record(ctx, id, timeline.IncidentAssigned, person(by), "", text, map[string]any{"to": to.ID}); err != nil {
+		return err
+	}
+	return f.notify(ctx, id, fmt.Sprintf("assign:%d", inc.Version), text, []string{to.ID}, false)
+}
+
+// EscalateNow begins the runbook's escalation because a person asks for it.
+func (f *Flow) EscalateNow(ctx context.Context, id string, by Person) error {
+	inc, err := f.Incidents.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	s, ok := f.escalation(inc)
+	switch {
+	case !unhealed(inc.State):
+		return fmt.Errorf("%s is %s: %w", id, inc.State, ErrNotOpen)
+	case !ok:
+		return fmt.Errorf("escalation of %s: %w", id, ErrNoSection)
+	}
+	if done, err := f.Journal.Marked(ctx, id, escalated(inc)); err != nil || done {
+		return errors.Join(err, fmt.Errorf("%s: %w", id, ErrEscalated))
+	}
+	text := fmt.Sprintf("%s begins the runbook's “%s” before its time", by.Name, s.Title)
+	if err := f.record(ctx, id, timeline.NoteAdded, person(by), "", text, nil); err != nil {
+		return err
+	}
+	return f.Queue.Enqueue(ctx, Job{Kind: Escalate, Incident: id, Attempt: "asked"}, f.Now())
+}
+
 // Note adds a person's words to the timeline. key makes one Slack message one event; "" always writes.
 func (f *Flow) Note(ctx context.Context, id string, by Person, key, text string) error {
 	if _, err := f.Incidents.Get(ctx, id); err != nil {

@@ -35,7 +35,7 @@ func TestSkipOnlyTheRecordThatIsNamed(t *testing.T) {
 			if !ok {
 				return
 			}
-			plan, err := builtin("warehouse", RecipeForSkip(connector, got))
+			plan, err := builtin(Pipeline{Name: "warehouse", Cluster: "warehouse"}, RecipeForSkip(connector, got))
 			want := action.SkipRecord{Cluster: "warehouse", Connector: "sink", Topic: c.want.Topic, Partition: c.want.Partition, Offset: c.want.Offset}
 			if err != nil || len(plan.Steps) != 1 || plan.Steps[0].Action != action.Action(want) || plan.Risk != action.High {
 				t.Errorf("plan: got %+v, %v", plan, err)

@@ -46,7 +46,7 @@ type agreed struct {
 // Allow implements action.Standings.
 func (w agreed) Allow(ctx context.Context, a action.AllowRestart) (string, error) {
 	recipe := RecipeFor(Restart, a.Connectors, nil)
-	plan, err := builtin(a.Cluster, recipe)
+	plan, err := builtin(w.x.Pipelines[w.x.inc.Pipeline], recipe)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func (f *Flow) actAlone(ctx context.Context, inc incident.Incident, d diagnosis.
 		return nil
 	}
 	recipe := RecipeFor(Restart, names, nil)
-	plan, err := builtin(f.Pipelines[inc.Pipeline].Cluster, recipe)
+	plan, err := builtin(f.Pipelines[inc.Pipeline], recipe)
 	if err != nil {
 		return nil //nolint:nilerr // there is no such plan, so that nobody agreed to it
 	}

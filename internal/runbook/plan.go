@@ -378,6 +378,16 @@ func TakeBackPlan(run string, acts ...action.Action) Plan {
 	return own("take-back", "Take back what "+run+" did", acts...)
 }
 
+// FailOverPlan moves a pipeline to its backup.
+func FailOverPlan(a action.Failover) Plan {
+	return own("failover", fmt.Sprintf("Move %s to %s", a.From, a.To), a)
+}
+
+// ReplayPlan applies records of the dead-letter queue again.
+func ReplayPlan(a action.ReplayDLQ) Plan {
+	return own("dlq-replay", "Replay the dead-letter queue", a)
+}
+
 // From is the plan without the steps before the n-th, counted from 1: what is left of it.
 func (p Plan) From(n int) Plan {
 	if n <= 1 {

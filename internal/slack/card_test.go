@@ -373,6 +373,11 @@ func statusOf(n int, state connect.State) commands.Status {
 	return commands.Status{At: noon, Clusters: []commands.ClusterStatus{c}}
 }
 
+func paged(s commands.Status, page int) commands.Status {
+	s.Page, s.Pipeline, s.Clusters[0].Rows[130].Lag = page, "warehouse", ptr(int64(1234))
+	return s
+}
+
 func TestReplies(t *testing.T) {
 	mixed := statusOf(1, "FAILED")
 	mixed.Clusters[0].Rows = append(mixed.Clusters[0].Rows, commands.ConnectorRow{Status: connect.Status{Name: evil, State: "RUNNING", Tasks: []connect.Task{{State: "RUNNING"}}}})
@@ -394,6 +399,10 @@ func TestReplies(t *testing.T) {
 		"status-empty":   {Text: "all 0 connectors are well", Status: ptr(statusOf(0, ""))},
 		"incidents":      {Text: "60 incident(s)", Incidents: many},
 		"incident":       {Text: "INC-42", Incident: ptr(diagnosedView())},
+		"menu":           {Text: "1 of 3 connectors need attention · 1 open incident", Choices: []commands.Choice{{Label: "Status", Command: commands.Command{Verb: commands.VerbStatus}}, {Label: "Open incidents", Command: commands.Command{Verb: commands.VerbIncidents}}, {Label: "Approvals", Command: commands.Command{Verb: commands.VerbApprovals}}, {Label: "All commands", Command: commands.Command{Verb: commands.VerbHelp}}}},
+		"waiting":        {Text: "1 of 3 waiting plans can be decided by you", Waiting: &commands.Waiting{Yours: []remediation.Asked{pendingRequest()}, Asked: []remediation.Asked{pendingRequest()}, Others: []remediation.Asked{pendingRequest()}}},
+		"verbatim":       {Text: "2 records of warehouse wait", Verbatim: "dlq_id | error_type\n17 | x " + evil},
+		"status-page-9":  {Text: "5000 of 5000 connectors need attention", Status: ptr(paged(statusOf(5000, "FAILED"), 9))},
 		"help":           {Text: "What I can do", Help: help},
 		"timeline":       {Text: "INC-42", Timeline: events},
 		"error":          {Text: "There is no connector \"" + evil + "\".", Error: true, Suggest: []string{"/cdc status postgres-sink-connector"}},
@@ -444,7 +453,7 @@ func TestHome(t *testing.T) {
 	status := statusOf(5, "FAILED")
 	status.Clusters = append(status.Clusters, statusOf(12, "RUNNING").Clusters[0], commands.ClusterStatus{Pipeline: "users", Cluster: "users", Err: "The worker cannot be reached."})
 	asked := pendingRequest()
-	busy := commands.Home{At: noon, Status: status, Incidents: []incident.Incident{openView().Incident}, Yours: []remediation.Asked{asked, asked}, Asked: []remediation.Asked{asked},
+	busy := commands.Home{At: noon, Status: status, Incidents: []incident.Incident{openView().Incident}, Waiting: commands.Waiting{Yours: []remediation.Asked{asked, asked}, Asked: []remediation.Asked{asked}},
 		Standing: []approval.Standing{{ID: "STA-9", Pipeline: "warehouse", Title: "Restart the failed tasks of " + evil, Requester: "UONCALL", Approvers: []string{"UAPPROVER"}, Most: 3, Used: 1, Until: noon.Add(time.Hour)}},
 		Links:    []incident.Link{{Title: "On-call schedule", URL: "https://example.com/oncall"}}, Problems: []string{"Redis does not answer."}}
 	full := busy

@@ -66,7 +66,7 @@ func (in event) mention(o order, self string, at time.Time) order {
 	}
 	user := commands.User{ID: in.User}
 	o.lane = "user:" + in.User
-	o.command = &commands.Command{User: user, Channel: in.Channel, Thread: in.ThreadTS, Text: strings.TrimSpace(plain(text))}
+	o.command = &commands.Command{User: user, Channel: in.Channel, Thread: in.ThreadTS, Text: strings.TrimSpace(plain(text)), Mentions: mentions(text)}
 	o.place = place{User: user, Channel: in.Channel, Thread: in.ThreadTS, At: at}
 	return o
 }

@@ -39,7 +39,7 @@ func homeParts(h commands.Home, headline, said string, link func(incident string
 		parts = append(parts, must(paragraph(words("⚠️ "+cut(line(p), 300)))))
 	}
 	parts = append(parts, yoursParts(h.Yours, link)...)
-	parts = append(parts, askedParts(h.Asked, link)...)
+	parts = append(parts, askedParts("You asked; somebody else has to approve", h.Asked, link)...)
 	if len(h.Incidents) > 0 {
 		title := count(len(h.Incidents), "open incident", "open incidents")
 		shown := h.Incidents[:min(len(h.Incidents), mostOpen)]
@@ -79,7 +79,7 @@ func yoursParts(list []remediation.Asked, link func(string) string) []part {
 	return parts
 }
 
-func askedParts(list []remediation.Asked, link func(string) string) []part {
+func askedParts(title string, list []remediation.Asked, link func(string) string) []part {
 	var rows [][]piece
 	for _, a := range list[:min(len(list), mostOpen)] {
 		rows = append(rows, []piece{words(a.Request.ID + " " + cut(line(a.Request.Title), 150) + " · "), linked(a.Request.Incident, link(a.Request.Incident)), words(" · expires "), at(a.Request.ExpiresAt)})
@@ -87,7 +87,7 @@ func askedParts(list []remediation.Asked, link func(string) string) []part {
 	if len(rows) == 0 {
 		return nil
 	}
-	return []part{must(titled("You asked; somebody else has to approve", slackapi.RTEListBullet, rows...))}
+	return []part{must(titled(title, slackapi.RTEListBullet, rows...))}
 }
 
 // pipelineParts is one line for each pipeline, and below it what is wrong.

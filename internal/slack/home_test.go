@@ -26,7 +26,7 @@ func TestHomeAnswersWhereItWasPressed(t *testing.T) {
 		case c.Verb == commands.VerbReject:
 			return commands.Reply{Text: "You rejected " + c.Request + ": " + c.Reason}
 		}
-		return commands.Reply{Text: "all 3 connectors are well", Home: &commands.Home{At: noon, Status: statusOf(3, "RUNNING"), Yours: []remediation.Asked{pendingRequest()}}}
+		return commands.Reply{Text: "all 3 connectors are well", Home: &commands.Home{At: noon, Status: statusOf(3, "RUNNING"), Waiting: commands.Waiting{Yours: []remediation.Asked{pendingRequest()}}}}
 	})
 	oncall := f.sim.As("oncall")
 	if err := oncall.OpenHome(); err != nil {

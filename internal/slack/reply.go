@@ -29,6 +29,10 @@ func (b *Bot) draw(ctx context.Context, r commands.Reply) says {
 		s.text, parts = rootText(*r.Incident), append(rootParts(*r.Incident), b.wayTo(r.Incident.Incident.Thread)...)
 	case len(r.Help) > 0:
 		parts = helpParts(r.Help, s.text)
+	case r.Waiting != nil:
+		parts = waitingParts(*r.Waiting, s.text, b.linker(ctx))
+	case r.Verbatim != "":
+		parts = append(parts, must(paragraph(bold(cut(s.text, longestText))), verbatim(r.Verbatim, longestText)))
 	case len(r.Timeline) > 0:
 		parts = timelineParts(r.Timeline, s.text)
 	default:
@@ -37,8 +41,28 @@ func (b *Bot) draw(ctx context.Context, r commands.Reply) says {
 	if len(r.Suggest) > 0 {
 		parts = append(parts, must(suggestions(r.Suggest)))
 	}
+	if len(r.Choices) > 0 {
+		parts = append(parts, must(choices(r.Choices)))
+	}
 	s.blocks = fit(parts)
 	return s
+}
+
+// choices are buttons below an answer: three, and the rest behind "…".
+func choices(list []commands.Choice) slackapi.Block {
+	presses := make([]press, len(list))
+	for i, c := range list {
+		presses[i] = press{label: c.Label, command: c.Command}
+	}
+	n := min(3, len(presses))
+	return row(presses[:n], presses[n:])
+}
+
+// waitingParts are the requests that wait, those that the reader can decide first.
+func waitingParts(w commands.Waiting, title string, link func(string) string) []part {
+	parts := append([]part{must(paragraph(bold(title)))}, yoursParts(w.Yours, link)...)
+	parts = append(parts, askedParts("You asked; somebody else has to approve", w.Asked, link)...)
+	return append(parts, askedParts("Waiting for others", w.Others, link)...)
 }
 
 func suggestions(list []string) slackapi.Block {

@@ -91,7 +91,7 @@ func routeSlash(e envelope) order {
 	user := commands.User{ID: p.UserID, Name: p.UserName}
 	return order{
 		lane: "user:" + p.UserID, seen: seenOf(p.TriggerID, e),
-		command: &commands.Command{User: user, Channel: p.ChannelID, Text: plain(p.Text)},
+		command: &commands.Command{User: user, Channel: p.ChannelID, Text: plain(p.Text), Mentions: mentions(p.Text)},
 		place:   place{User: user, Channel: p.ChannelID, ResponseURL: p.ResponseURL, TriggerID: p.TriggerID, At: e.At, Slash: true},
 	}
 }

@@ -33,24 +33,57 @@ func sign(s connect.State) string {
 func statusParts(s commands.Status, headline string, link func(id string) string) []part {
 	parts := []part{must(header(headline))}
 	for _, c := range s.Clusters {
-		parts = append(parts, clusterParts(c, s.Filter != "", max(3, mostSick/len(s.Clusters)), link)...)
+		parts = append(parts, clusterParts(c, s, link)...)
 	}
 	if len(s.Clusters) == 0 {
 		parts = append(parts, must(paragraph(words("No pipeline is configured."))))
 	}
 	parts = append(parts, must(note("As of "+token(s.At))))
-	if s.Filter != "" {
-		return parts
-	}
-	return append(parts, must(row([]press{{label: "Look again", command: commands.Command{Verb: commands.VerbStatus}}}, nil)))
+	return append(parts, must(row(statusButtons(s), nil)))
 }
 
-func clusterParts(c commands.ClusterStatus, detailed bool, most int, link func(id string) string) []part {
-	parts := []part{must(paragraph(bold(line(c.Pipeline)), words(clusterFacts(c))))}
-	if c.Err != "" {
-		return append(parts, must(paragraph(words("⚠️ NO ANSWER "+cut(line(c.Err), 400)))))
+// statusButtons look again, and turn the pages of a table that is longer than a message.
+func statusButtons(s commands.Status) []press {
+	turn := func(label string, page int) press {
+		c := commands.Command{Verb: commands.VerbStatus, Inputs: map[string]string{}}
+		if page > 1 {
+			c.Option = page
+		}
+		for key, value := range map[string]string{"filter": s.Filter, "pipeline": s.Pipeline} {
+			if value != "" {
+				c.Inputs[key] = cut(value, 200)
+			}
+		}
+		return press{label: label, command: c}
 	}
-	var sick, well []commands.ConnectorRow
+	list := []press{turn("Look again", s.Page)}
+	if s.Page > 1 {
+		list = append(list, turn("Page before", s.Page-1))
+	}
+	if more := pages(s); s.Page < more {
+		list = append(list, turn(fmt.Sprintf("Page %d of %d", s.Page+1, more), s.Page+1))
+	}
+	return list
+}
+
+// pages is how many messages the whole table fills.
+func pages(s commands.Status) int {
+	most := 1
+	for _, c := range s.Clusters {
+		sick, well := split(c, s.Filter != "")
+		n := max(ceil(len(sick), sickOf(s)), ceil(len(well), mostWell))
+		most = max(most, n)
+	}
+	return most
+}
+
+func ceil(n, by int) int { return (n + by - 1) / by }
+
+// sickOf is how many unhealthy connectors of each cluster one page shows in full.
+func sickOf(s commands.Status) int { return max(3, mostSick/max(1, len(s.Clusters))) }
+
+// split parts the rows that are shown in full from those that are only named.
+func split(c commands.ClusterStatus, detailed bool) (sick, well []commands.ConnectorRow) {
 	for _, r := range c.Rows {
 		if r.Status.Unhealthy() || detailed {
 			sick = append(sick, r)
@@ -58,14 +91,31 @@ func clusterParts(c commands.ClusterStatus, detailed bool, most int, link func(i
 			well = append(well, r)
 		}
 	}
-	for _, r := range sick[:min(len(sick), most)] {
+	return sick, well
+}
+
+// window is a page of rows.
+func window(rows []commands.ConnectorRow, page, size int) []commands.ConnectorRow {
+	from := min((page-1)*size, len(rows))
+	return rows[from:min(from+size, len(rows))]
+}
+
+func clusterParts(c commands.ClusterStatus, s commands.Status, link func(id string) string) []part {
+	parts := []part{must(paragraph(bold(line(c.Pipeline)), words(clusterFacts(c))))}
+	if c.Err != "" {
+		return append(parts, must(paragraph(words("⚠️ NO ANSWER "+cut(line(c.Err), 400)))))
+	}
+	sick, well := split(c, s.Filter != "")
+	page := max(s.Page, 1)
+	shown := window(sick, page, sickOf(s))
+	for _, r := range shown {
 		parts = append(parts, spare(connectorRow(r, link)))
 	}
-	if more := len(sick) - most; more > 0 {
-		parts = append(parts, must(paragraph(italic(fmt.Sprintf("%d more need attention: ", more)), code("/cdc status "+line(sick[most].Status.Name)))))
+	if more := len(sick) - (page-1)*sickOf(s) - len(shown); more > 0 {
+		parts = append(parts, must(paragraph(italic(fmt.Sprintf("%d more need attention on the next pages.", more)))))
 	}
-	if len(well) > 0 {
-		parts = append(parts, spare(healthyRow(well)))
+	if names := window(well, page, mostWell); len(names) > 0 {
+		parts = append(parts, spare(healthyRow(names, len(well))))
 	}
 	if len(c.Rows) == 0 {
 		parts = append(parts, must(paragraph(words("⚪ No connectors."))))
@@ -88,7 +138,7 @@ func clusterFacts(c commands.ClusterStatus) string {
 func connectorRow(r commands.ConnectorRow, link func(id string) string) slackapi.Block {
 	state := worst(r.Status)
 	first := []piece{words(sign(state) + " "), bold(string(state)), words("  "), code(cut(line(r.Status.Name), 200))}
-	facts := []piece{words(tasksOf(r.Status))}
+	facts := []piece{words(tasksOf(r.Status) + waits(r.Lag))}
 	if !r.Since.IsZero() {
 		facts = append(facts, words(" · since "), at(r.Since))
 	}
@@ -134,6 +184,16 @@ func tasksOf(s connect.Status) string {
 	return out
 }
 
+func waits(lag *int64) string {
+	switch {
+	case lag == nil:
+		return ""
+	case *lag == 0:
+		return " · no lag"
+	}
+	return fmt.Sprintf(" · lag %d", *lag)
+}
+
 // numbers lists task numbers, the first most of them.
 func numbers(list []int, most int) string {
 	slices.Sort(list)
@@ -150,16 +210,14 @@ func numbers(list []int, most int) string {
 	return b.String()
 }
 
-func healthyRow(rows []commands.ConnectorRow) slackapi.Block {
-	pieces := []piece{words("🟢 "), bold("RUNNING"), words("  " + count(len(rows), "connector", "connectors") + ": ")}
-	for i, r := range rows[:min(len(rows), mostWell)] {
+// healthyRow names healthy connectors, a page of them, of so many in all.
+func healthyRow(rows []commands.ConnectorRow, all int) slackapi.Block {
+	pieces := []piece{words("🟢 "), bold("RUNNING"), words("  " + count(all, "connector", "connectors") + ": ")}
+	for i, r := range rows {
 		if i > 0 {
 			pieces = append(pieces, words(", "))
 		}
 		pieces = append(pieces, words(cut(line(r.Status.Name), 100)))
-	}
-	if more := len(rows) - mostWell; more > 0 {
-		pieces = append(pieces, italic(fmt.Sprintf(" and %d more", more)))
 	}
 	return paragraph(merged(pieces)...)
 }

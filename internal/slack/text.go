@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"cdcbot/internal/commands"
 )
 
 // clean removes what must not reach a reader: broken UTF-8, control characters, and the invisible characters that turn
@@ -73,6 +75,21 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+var mentioned = regexp.MustCompile(`<@([UW][A-Z0-9]+)(?:\|([^<>]*))?>`)
+
+// mentions are the people that text as Slack sends it mentions; a name that Slack does not tell is the ID.
+func mentions(s string) []commands.User {
+	var list []commands.User
+	for _, m := range mentioned.FindAllStringSubmatch(s, -1) {
+		u := commands.User{ID: m[1], Name: m[2]}
+		if u.Name == "" {
+			u.Name = u.ID
+		}
+		list = append(list, u)
+	}
+	return list
 }
 
 var markup = regexp.MustCompile(`<([^<>]*)>`)

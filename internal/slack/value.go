@@ -117,6 +117,9 @@ var needs = map[commands.Verb][]string{
 	commands.VerbNote:        {"incident"},
 	commands.VerbClose:       {"incident"},
 	commands.VerbStatus:      {},
+	commands.VerbIncidents:   {},
+	commands.VerbApprovals:   {},
+	commands.VerbHelp:        {},
 	commands.VerbHome:        {},
 	commands.VerbRevoke:      {"standing"},
 }
@@ -153,7 +156,7 @@ func (w wire) fields() []wireField {
 		text("section", w.Section, len(w.Section) <= 300 && printable(w.Section)),
 		text("format", w.Format, slices.Contains(formats, w.Format)),
 		{"step", w.Step != 0, w.Step >= 0 && w.Step <= 1000},
-		{"option", w.Option != 0, w.Option >= 0 && w.Option <= 100},
+		{"option", w.Option != 0, w.Option >= 0 && w.Option <= 1000},
 	}
 }
 
