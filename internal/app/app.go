@@ -72,6 +72,7 @@ type App struct {
 	flow     *remediation.Flow
 	engine   *remediation.Engine
 	slack    *slack.Bot
+	people   *slack.People
 	router   *commands.Router
 	watcher  *alert.Watcher
 	metrics  *prometheus.Registry
@@ -150,6 +151,9 @@ func servable(o Options) error {
 	if len(c.Approval.StepUp) > 0 && len(factors) == 0 {
 		e.Problems = append(e.Problems, config.Problem{Key: "approval.totp", Expect: "who has which secret, because approval.step_up asks for codes: without any nobody could approve"})
 	}
+	if c.Approval.MemberFor > 0 && c.Approval.Group == "" {
+		e.Problems = append(e.Problems, config.Problem{Key: "approval.member_for", Value: c.Approval.MemberFor.String(), Expect: "approval.group as well: it says how long somebody must have been in that group"})
+	}
 	if c.Approval.Glass && (!c.Page.Enabled() || c.Approval.Page <= 0 || c.Approval.Page >= c.Approval.TTL) {
 		e.Problems = append(e.Problems, config.Problem{Key: "approval.break_glass", Value: "true", Expect: "page.url or page.pagerduty_key, and an approval.page_after between 0 and approval.ttl: acting alone pages a second person first"})
 	}
@@ -220,7 +224,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
 		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text, Seal: a.seal},
 		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL, Seal: a.seal},
-		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, High: c.Approval.High, StepUp: c.Approval.StepUp},
+		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, MemberFor: c.Approval.MemberFor, High: c.Approval.High, StepUp: c.Approval.StepUp},
 		Journal:   &remediation.Journal{Redis: a.redis, Seal: a.seal},
 		Library:   watched{books, c.Watch.Alert},
 		Pipelines: map[string]remediation.Pipeline{},
@@ -250,7 +254,11 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 	if c.Approval.Group != "" {
 		groups = append(groups, c.Approval.Group)
 	}
-	f.People = a.slack.People(groups...)
+	a.people = a.slack.People(groups...)
+	if c.Approval.MemberFor > 0 {
+		a.people.Members = &approval.Members{Redis: a.redis, Now: time.Now, Seal: a.seal}
+	}
+	f.People = a.people
 	for name, cl := range clusters {
 		f.Pipelines[name] = cl.pipeline()
 	}
@@ -315,6 +323,9 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.flow.Painter.Run(ctx) })
 	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
 	group.Go(func() error { return a.slack.Run(ctx, a.router, listener{a.flow, a.flow.People}) })
+	if a.people.Members != nil {
+		group.Go(func() error { return a.people.Watch(ctx) })
+	}
 	if a.config.Watch.Enabled {
 		group.Go(func() error { return a.watcher.Run(ctx) })
 	}

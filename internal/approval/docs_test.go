@@ -136,5 +136,6 @@ func TestKeysAreDocumented(t *testing.T) {
 	for _, code := range []string{"wrong", right} {
 		_ = codes.Verify(t.Context(), "U1", code) // both leave a key
 	}
+	must[map[string]time.Time](t)((&Members{Redis: client, Now: s.Now}).See(t.Context(), "S1", []string{"U1"}))
 	checkKeys(t, client, "approval")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Person is somebody as the workspace knows them.
@@ -17,6 +18,10 @@ type Person struct {
 	Active bool     // not deactivated
 	Guest  bool     // restricted or from another organisation
 	Groups []string // user group IDs
+
+	// Since says since when the person has been seen in each of Groups; who is not in it is as good as new.
+	Since map[string]time.Time
+	At    time.Time // when this was so
 }
 
 // People tells who somebody is now. An error means that nobody knows, and then nobody decides.
@@ -29,6 +34,8 @@ type People interface {
 type Policy struct {
 	Approvers []string // Slack user IDs; with Group both empty: every full member
 	Group     string   // Slack user group ID
+	// MemberFor is how long somebody must have been in Group; 0 does not ask. Who is listed among Approvers is exempt.
+	MemberFor time.Duration
 	High      int      // approvals that a high-risk plan needs besides the requester; default 2
 	StepUp    []string // risks for which who approves proves with a code who they are
 }
@@ -47,6 +54,7 @@ func (p Policy) MayDecide(_ context.Context, who Person, _ string) error {
 		{!who.Active, "the account is deactivated"},
 		{who.Guest, "guests cannot decide"},
 		{!p.lists(id, who.Groups), "not among the approvers"},
+		{!p.settled(id, who), fmt.Sprintf("not long enough in the group of approvers, where one must have been for %s (approval.member_for)", p.MemberFor)},
 	} {
 		if rule.broken {
 			return fmt.Errorf("%w: %s: %s", ErrPolicy, who.called(), rule.why)
@@ -60,8 +68,21 @@ func (p Policy) lists(id string, groups []string) bool {
 	if len(p.Approvers) == 0 && p.Group == "" {
 		return true
 	}
-	listed := slices.ContainsFunc(p.Approvers, func(a string) bool { return strings.ToUpper(strings.TrimSpace(a)) == id })
-	return listed || p.Group != "" && slices.Contains(groups, p.Group)
+	return p.names(id) || p.Group != "" && slices.Contains(groups, p.Group)
+}
+
+// names reports whether the configuration lists somebody by ID.
+func (p Policy) names(id string) bool {
+	return slices.ContainsFunc(p.Approvers, func(a string) bool { return strings.ToUpper(strings.TrimSpace(a)) == id })
+}
+
+// settled reports whether somebody has been in the group for long enough. Who is not known to be has not.
+func (p Policy) settled(id string, who Person) bool {
+	if p.MemberFor <= 0 || p.Group == "" || p.names(id) {
+		return true
+	}
+	since, known := who.Since[p.Group]
+	return known && !since.IsZero() && who.At.Sub(since) >= p.MemberFor
 }
 
 func (p Person) called() string {
@@ -104,6 +125,10 @@ func (p Policy) Fingerprint() string {
 		people = append(people, strings.ToUpper(strings.TrimSpace(a)))
 	}
 	slices.Sort(people)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d %q", slices.Compact(people), p.Group, p.Needed("high", false), p.StepUp))
+	text := fmt.Appendf(nil, "%q %q %d %q", slices.Compact(people), p.Group, p.Needed("high", false), p.StepUp)
+	if p.MemberFor > 0 {
+		text = fmt.Appendf(text, " %s", p.MemberFor)
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

@@ -4,10 +4,17 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMayDecide(t *testing.T) {
 	member := Person{ID: "U1", Name: "approver", Human: true, Active: true, Groups: []string{"S1"}}
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	since := func(d time.Duration) Person {
+		p := member
+		p.At, p.Since = noon, map[string]time.Time{"S1": noon.Add(-d)}
+		return p
+	}
 	with := func(change func(*Person)) Person { p := member; change(&p); return p }
 	for _, row := range []struct {
 		name   string
@@ -31,11 +38,28 @@ func TestMayDecide(t *testing.T) {
 		{"listed, not in the group", Policy{Approvers: []string{"U1"}, Group: "S2"}, member, ""},
 		{"a listed bot", Policy{Approvers: []string{"U1"}}, with(func(p *Person) { p.Human = false }), "bots"},
 		{"a guest in the group", Policy{Group: "S1"}, with(func(p *Person) { p.Guest = true }), "guests"},
+		{"long enough in the group", Policy{Group: "S1", MemberFor: time.Hour}, since(time.Hour), ""},
+		{"not long enough in the group", Policy{Group: "S1", MemberFor: time.Hour}, since(time.Hour - time.Millisecond), "approval.member_for"},
+		{"nobody knows for how long", Policy{Group: "S1", MemberFor: time.Hour}, member, "approval.member_for"},
+		{"known since no time at all", Policy{Group: "S1", MemberFor: time.Hour}, with(func(p *Person) { p.At, p.Since = noon, map[string]time.Time{"S1": {}} }), "approval.member_for"},
+		{"long enough in another group", Policy{Group: "S1", MemberFor: time.Hour}, with(func(p *Person) { p.At, p.Since = noon, map[string]time.Time{"S2": noon.Add(-2 * time.Hour)} }), "approval.member_for"},
+		{"long in the group, and not any more", Policy{Group: "S1", MemberFor: time.Hour}, with(func(p *Person) {
+			p.At, p.Since, p.Groups = noon, map[string]time.Time{"S1": noon.Add(-2 * time.Hour)}, nil
+		}), "not among"},
+		{"listed, and new in the group", Policy{Approvers: []string{"U1"}, Group: "S1", MemberFor: time.Hour}, since(0), ""},
 	} {
 		err := row.policy.MayDecide(t.Context(), row.who, "change")
 		if row.want == "" && err != nil || row.want != "" && (!errors.Is(err, ErrPolicy) || !strings.Contains(err.Error(), row.want)) {
 			t.Errorf("%s: %+v: %v, want %q", row.name, row.who, err, row.want)
 		}
+	}
+}
+
+// A change of member_for is a change of the policy; a policy without it is the one it was.
+func TestFingerprintOfMemberFor(t *testing.T) {
+	plain := Policy{Group: "S1"}
+	if short, long := (Policy{Group: "S1", MemberFor: time.Hour}), (Policy{Group: "S1", MemberFor: 2 * time.Hour}); plain.Fingerprint() == short.Fingerprint() || short.Fingerprint() == long.Fingerprint() {
+		t.Error("policies that differ have one fingerprint")
 	}
 }
 

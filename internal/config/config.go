@@ -132,6 +132,7 @@ type Approval struct {
 	TTL       time.Duration `key:"ttl" default:"30m" min:"1m"`
 	Approvers []string      `key:"approvers"`
 	Group     string        `key:"group"`
+	MemberFor time.Duration `key:"member_for" default:"0s" min:"0s"` // how long in the group; 0 does not ask
 	High      int           `key:"high_risk_approvals" default:"2" min:"1" max:"5"`
 	Remind    time.Duration `key:"remind_after" default:"5m" min:"0s"` // 0 never
 	Page      time.Duration `key:"page_after" default:"10m" min:"0s"`  // 0 never; needs page

@@ -102,7 +102,7 @@ func newWorld(more ...string) (*world, error) {
 
 func (w *world) start() error {
 	var err error
-	w.slack, w.worker = slacksim.New(slacksim.Options{}), connecttest.New(connecttest.Options{})
+	w.slack, w.worker = slacksim.New(slacksim.Options{Usergroups: []slacksim.Usergroup{{ID: approvers, Handle: "cdc-approvers"}}}), connecttest.New(connecttest.Options{})
 	if w.redis, err = miniredis.Run(); err != nil {
 		return err
 	}

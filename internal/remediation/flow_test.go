@@ -75,7 +75,9 @@ func (everybody) Person(_ context.Context, id string) (approval.Person, error) {
 	return approval.Person{ID: id, Name: strings.ToLower(strings.TrimPrefix(id, "U")), Human: true, Active: true}, nil
 }
 
-func (e everybody) Anew(ctx context.Context, id string) (approval.Person, error) { return e.Person(ctx, id) }
+func (e everybody) Anew(ctx context.Context, id string) (approval.Person, error) {
+	return e.Person(ctx, id)
+}
 
 // books is a library that a test may change.
 type books map[string]*runbook.Book

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	slackapi "github.com/slack-go/slack"
+	"go.uber.org/zap"
 
 	"cdcbot/internal/approval"
 )
@@ -20,9 +21,12 @@ type People struct {
 	groups []string
 	TTL    time.Duration
 
+	// Members remembers since when people are in the groups; a nil one does not.
+	Members *approval.Members
+
 	mu      sync.Mutex
 	persons map[string]kept[approval.Person]
-	members map[string]kept[map[string]bool]
+	members map[string]kept[map[string]time.Time] // group → who is in it, and since when
 	handles kept[map[string]string]
 }
 
@@ -33,7 +37,7 @@ type kept[T any] struct {
 
 // People returns a directory that also knows who is in the given user groups: IDs ("S…") or handles ("@cdc-approvers").
 func (b *Bot) People(groups ...string) *People {
-	return &People{bot: b, groups: groups, TTL: time.Minute, persons: map[string]kept[approval.Person]{}, members: map[string]kept[map[string]bool]{}}
+	return &People{bot: b, groups: groups, TTL: time.Minute, persons: map[string]kept[approval.Person]{}, members: map[string]kept[map[string]time.Time]{}}
 }
 
 // Person looks a user up. Groups holds those of the configured groups that the user is in, as they were configured.
@@ -107,20 +111,64 @@ func shownName(u *slackapi.User) string {
 
 // in adds the groups that the person is in.
 func (p *People) in(ctx context.Context, who approval.Person) (approval.Person, error) {
-	who.Groups = nil
+	who.Groups, who.Since = nil, nil
 	for _, group := range p.groups {
 		members, err := p.membersOf(ctx, group)
 		if err != nil {
 			return approval.Person{}, fmt.Errorf("looking up slack user group %s: %w", group, lookup(err, p.bot))
 		}
-		if members[who.ID] {
+		if since, in := members[who.ID]; in {
 			who.Groups = append(who.Groups, group)
+			who = p.settled(who, group, since)
 		}
 	}
 	return who, nil
 }
 
-func (p *People) membersOf(ctx context.Context, group string) (map[string]bool, error) {
+// settled adds since when the person is in a group, where that is remembered.
+func (p *People) settled(who approval.Person, group string, since time.Time) approval.Person {
+	if p.Members == nil {
+		return who
+	}
+	who.At = p.bot.options.Now()
+	if who.Since == nil {
+		who.Since = map[string]time.Time{}
+	}
+	who.Since[group] = since
+	return who
+}
+
+// Watch looks at the groups every now and then until ctx ends, so that who has long been in one is known when it matters.
+func (p *People) Watch(ctx context.Context) error {
+	ticker := time.NewTicker(p.TTL)
+	defer ticker.Stop()
+	for {
+		if err := p.look(ctx); err != nil && ctx.Err() == nil {
+			p.bot.log.Warn("not seen who is in the group of approvers; looking again", zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (p *People) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, group := range p.groups {
+		delete(p.members, group)
+		if _, err := p.membersOf(ctx, group); err != nil {
+			return fmt.Errorf("looking up slack user group %s: %w", group, err)
+		}
+	}
+	return nil
+}
+
+func (p *People) membersOf(ctx context.Context, group string) (map[string]time.Time, error) {
 	now := p.bot.options.Now()
 	if k, known := p.members[group]; known && now.Before(k.until) {
 		return k.value, nil
@@ -133,11 +181,16 @@ func (p *People) membersOf(ctx context.Context, group string) (map[string]bool, 
 	if err != nil {
 		return nil, err
 	}
-	members := make(map[string]bool, len(list))
+	members := make(map[string]time.Time, len(list))
 	for _, m := range list {
-		members[m] = true
+		members[m] = time.Time{}
 	}
-	p.members[group] = kept[map[string]bool]{members, now.Add(p.TTL)}
+	if p.Members != nil {
+		if members, err = p.Members.See(ctx, id, list); err != nil {
+			return nil, err
+		}
+	}
+	p.members[group] = kept[map[string]time.Time]{members, now.Add(p.TTL)}
 	return members, nil
 }
 
