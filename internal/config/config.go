@@ -61,12 +61,6 @@ type Log struct {
 	Format string `key:"format" default:"json" oneof:"json console"`
 }
 
-// Redis is where all state lives.
-type Redis struct {
-	URL      string `key:"url" default:"redis://127.0.0.1:6379/0" check:"redis"`
-	Password string `key:"password" secret:"true"`
-}
-
 // Seal holds the keys that prove requests, decisions, runs and timelines to be the bot's own: "<id>:<hexadecimal secret>",
 // several separated by blanks, commas or lines, the newest first. All replicas have the same.
 type Seal struct {

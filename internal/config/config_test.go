@@ -85,6 +85,14 @@ func TestLoadComplains(t *testing.T) {
 		{"token shape hides the value", small, []string{"CDCBOT_SLACK_BOT_TOKEN=hunter2secret"}, []string{"slack.bot_token", "••••••", "xoxb-"}},
 		{"hostport", small + "listen: nowhere", nil, []string{"listen", `"nowhere"`, "host:port"}},
 		{"redis", small + "redis: {url: 'http://x'}", nil, []string{"redis.url", "redis://"}},
+		{"sentinels without a master", small + "redis: {sentinel: {addresses: ['s:26379']}}", nil, []string{"redis.sentinel.master", "mymaster"}},
+		{"a master without sentinels", small + "redis: {sentinel: {master: m}}", nil, []string{"redis.sentinel.addresses", "sentinel-0:26379"}},
+		{"sentinel's address", small + "redis: {sentinel: {master: m, addresses: [nowhere]}}", nil, []string{"redis.sentinel.addresses", "nowhere", "host:port"}},
+		{"sentinel and cluster", small + "redis: {sentinel: {master: m, addresses: ['s:1']}, cluster: {addresses: ['c:1']}}", nil, []string{"redis.cluster.addresses", "not both"}},
+		{"url and cluster", small + "redis: {url: 'redis://:hunter2secret@x', cluster: {addresses: ['c:1']}}", nil, []string{"redis.url", "leave it out"}},
+		{"certificate without its key", small + "redis: {tls: true, cert_file: /dev/null}", nil, []string{"redis.cert_file", "together"}},
+		{"authority for a connection in the clear", small + "redis: {ca_file: /dev/null}", nil, []string{"redis.tls", "rediss://"}},
+		{"accepts what is no risk", small + "redis: {accept: [everything]}", nil, []string{"redis.accept", "everything", "appendfsync, replicas"}},
 		{"secret file missing", small + "alerts: {token_file: /nowhere/token}", nil, []string{"alerts.token_file", "/nowhere/token", "no such file"}},
 		{"link without an address", strings.Replace(small, "{channel: C1}", "{channel: C1, links: [On-call schedule]}", 1), nil, []string{"slack.links", "https://example.com/oncall"}},
 		{"secret twice", small + "alerts: {token: abc, token_file: /nowhere}", nil, []string{"alerts.token_file", "not both"}},
@@ -188,4 +196,28 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("accepted a configuration without pipelines: %q", text)
 		}
 	})
+}
+
+func TestRedisShapes(t *testing.T) {
+	for _, row := range []struct {
+		name, yaml string
+		env        []string
+		want       Redis
+	}{
+		{"one server", "", nil, Redis{URL: defaultRedis}},
+		{"one server over TLS", "redis: {url: 'rediss://r:6380/2', username: cdcbot, ca_file: /dev/null}", nil, Redis{URL: "rediss://r:6380/2", Username: "cdcbot", CAFile: "/dev/null"}},
+		{"sentinel", "redis: {sentinel: {master: m, addresses: ['a:1', 'b:2'], username: u, password: p, database: 3}}", nil,
+			Redis{URL: defaultRedis, Sentinel: Sentinel{Master: "m", Addresses: []string{"a:1", "b:2"}, Username: "u", Password: "p", Database: 3}}},
+		{"cluster from the environment", "", []string{"CDCBOT_REDIS_CLUSTER_ADDRESSES=a:1, b:2", "CDCBOT_REDIS_TLS=true", "CDCBOT_REDIS_ACCEPT=replicas"},
+			Redis{URL: defaultRedis, TLS: true, Cluster: Cluster{Addresses: []string{"a:1", "b:2"}}, Accept: []string{RiskReplicas}}},
+	} {
+		c, err := Load(write(t, "c.yaml", small+row.yaml), row.env)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+			continue
+		}
+		if !reflect.DeepEqual(c.Redis, row.want) {
+			t.Errorf("%s: got %+v, want %+v", row.name, c.Redis, row.want)
+		}
+	}
 }

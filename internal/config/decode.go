@@ -349,6 +349,7 @@ var checks = map[string]check{
 	"url":      {"a URL such as http://localhost:8083", schemeIn("http", "https")},
 	"link":     {"titles, each with an address, such as On-call schedule https://example.com/oncall", func(s string) bool { return NamedLink(s).URL != "" }},
 	"redis":    {"a URL such as redis://127.0.0.1:6379/0 (also rediss:// and unix://)", schemeIn("redis", "rediss", "unix")},
+	"risk":     {"risks that are known and borne: " + RiskFsync + ", " + RiskReplicas, func(s string) bool { return s == RiskFsync || s == RiskReplicas }},
 	"postgres": {"a URL such as postgres://user@localhost:5432/warehouse", schemeIn("postgres", "postgresql")},
 	"folder": {"the path of a folder", func(s string) bool {
 		info, err := os.Stat(s)
@@ -419,6 +420,7 @@ func (d *decoder) check(c *Config) {
 	for name, p := range c.Pipelines {
 		d.failover("pipelines."+name+".failover", p.Failover)
 	}
+	d.redis(c.Redis)
 	if (c.Alerts.Username == "") != (c.Alerts.Password == "") {
 		d.problem("alerts.username", c.Alerts.Username+hidden, "username and password together, or neither", "file")
 	}
