@@ -21,6 +21,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"cdcbot/internal/incident"
+	"cdcbot/internal/remediation"
 	"cdcbot/internal/slacksim"
 )
 
@@ -38,6 +40,8 @@ var attacks = map[string]word{
 	"restart":  restart,
 	"hold":     hold,
 	"release":  func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(of(ts).lease.Release(within(patient))) },
+	"job":      job,
+	"never":    never,
 	"huge":     huge,
 	"slow":     slow,
 	"files":    files,
@@ -207,7 +211,8 @@ func restart(ts *testscript.TestScript, _ bool, _ []string) {
 func hold(ts *testscript.TestScript, _ bool, _ []string) {
 	var err error
 	w := of(ts)
-	w.lease, err = w.app.Flow().Incidents.Lease(within(patient), "pipeline:warehouse", "another run", time.Minute)
+	store := &incident.Store{Redis: w.hand, Now: time.Now}
+	w.lease, err = store.Lease(within(patient), "pipeline:warehouse", "another run", time.Minute)
 	ts.Check(err)
 }
 
@@ -220,9 +225,9 @@ func byHand(ts *testscript.TestScript, args []string) {
 		for _, a := range args[1:] {
 			call = append(call, a)
 		}
-		ts.Check(w.client.Do(within(patient), call...).Err())
+		ts.Check(w.hand.Do(within(patient), call...).Err())
 	case "take":
-		fields, err := w.client.HGetAll(within(patient), key).Result()
+		fields, err := w.hand.HGetAll(within(patient), key).Result()
 		ts.Check(err)
 		text, err := json.Marshal(fields)
 		ts.Check(err)
@@ -230,16 +235,27 @@ func byHand(ts *testscript.TestScript, args []string) {
 	case "put":
 		var fields map[string]string
 		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[2])), &fields))
-		ts.Check(w.client.Del(within(patient), key).Err())
-		ts.Check(w.client.HSet(within(patient), key, fields).Err())
+		ts.Check(w.hand.Del(within(patient), key).Err())
+		ts.Check(w.hand.HSet(within(patient), key, fields).Err())
 	case "edit":
-		text, err := w.client.HGet(within(patient), key, args[2]).Result()
+		text, err := w.hand.HGet(within(patient), key, args[2]).Result()
 		ts.Check(err)
 		edited := strings.ReplaceAll(text, args[3], args[4])
 		if edited == text {
 			ts.Fatalf("%s of %s holds no %q: %s", args[2], key, args[3], text)
 		}
-		ts.Check(w.client.HSet(within(patient), key, args[2], edited).Err())
+		ts.Check(w.hand.HSet(within(patient), key, args[2], edited).Err())
+	}
+}
+
+// job puts a job into the queue: whoever can write to Redis can.
+func job(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(of(ts).app.Flow().Queue.Enqueue(within(patient), remediation.Job{Kind: remediation.JobKind(args[0]), Incident: args[1], Request: args[2], Run: args[3]}, time.Now()))
+}
+
+func never(ts *testscript.TestScript, _ bool, args []string) {
+	if n := count(ts, args[0]); n != 0 {
+		ts.Fatalf("the timeline holds %d events %s, want none", n, args[0])
 	}
 }
 
@@ -362,16 +378,16 @@ func (w *world) exits() (map[string]string, error) {
 
 // stored adds every key of Redis with what it holds.
 func (w *world) stored(ctx context.Context, all map[string]string) error {
-	keys, err := w.client.Keys(ctx, "*").Result()
+	keys, err := w.hand.Keys(ctx, "*").Result()
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		kind, err := w.client.Type(ctx, key).Result()
+		kind, err := w.hand.Type(ctx, key).Result()
 		if err != nil {
 			return err
 		}
-		held, err := readers[kind](ctx, w.client, key)
+		held, err := readers[kind](ctx, w.hand, key)
 		if err != nil {
 			return fmt.Errorf("reading %s, a %s: %w", key, kind, err)
 		}

@@ -56,6 +56,8 @@ import (
 //	redis edit KEY FIELD OLD NEW        changes a field of a hash, past the bot
 //	redis take KEY FILE                 copies a hash
 //	redis put KEY FILE                  puts a copy back
+//	job KIND INCIDENT REQUEST RUN       puts a job into the queue
+//	never TYPE                          the timeline holds no event of this type
 //	huge STATUS BYTES                   a body of so many bytes is answered with STATUS
 //	slow header|body                    fifty clients that never finish; others are answered meanwhile, and they are put out
 //	files                               every file's name is one of ours
@@ -188,31 +190,47 @@ func told(ts *testscript.TestScript, neg bool, args []string) {
 // recorded looks into the timeline of the newest incident.
 func recorded(ts *testscript.TestScript, _ bool, args []string) {
 	w, text := of(ts), strings.Join(args, " ")
+	var events []string
 	err := w.slack.Wait(within(patient), text, func() bool {
-		list, err := w.app.Flow().Incidents.List(within(patient), incident.Filter{Limit: 1})
-		if err != nil || len(list) == 0 {
-			return false
-		}
-		events, err := w.app.Flow().Timeline.Events(within(patient), list[0].ID)
-		return err == nil && slices.ContainsFunc(events, func(e timeline.Event) bool { return strings.Contains(string(e.Type)+" "+e.Text, text) })
+		events = w.story()
+		return slices.ContainsFunc(events, func(e string) bool { return strings.Contains(e, text) })
 	})
-	ts.Check(err)
+	if err != nil {
+		ts.Fatalf("%v; the timeline holds:\n%s", err, strings.Join(events, "\n"))
+	}
+}
+
+// story is the timeline of the newest incident, a line for each event.
+func (w *world) story() []string {
+	list, err := w.app.Flow().Incidents.List(within(patient), incident.Filter{Limit: 1})
+	if err != nil || len(list) == 0 {
+		return nil
+	}
+	events, err := w.app.Flow().Timeline.Events(within(patient), list[0].ID)
+	if err != nil {
+		return nil
+	}
+	var lines []string
+	for _, e := range events {
+		lines = append(lines, string(e.Type)+" "+e.Text)
+	}
+	return lines
 }
 
 func once(ts *testscript.TestScript, _ bool, args []string) {
-	list, err := of(ts).app.Flow().Incidents.List(within(patient), incident.Filter{Limit: 1})
-	ts.Check(err)
-	events, err := of(ts).app.Flow().Timeline.Events(within(patient), list[0].ID)
-	ts.Check(err)
-	n := 0
-	for _, e := range events {
-		if string(e.Type) == args[0] {
+	if n := count(ts, args[0]); n != 1 {
+		ts.Fatalf("the timeline holds %d events %s, want 1", n, args[0])
+	}
+}
+
+// count is how many events of a type the timeline of the newest incident holds.
+func count(ts *testscript.TestScript, kind string) (n int) {
+	for _, line := range of(ts).story() {
+		if strings.HasPrefix(line, kind+" ") {
 			n++
 		}
 	}
-	if n != 1 {
-		ts.Fatalf("the timeline holds %d events %s, want 1", n, args[0])
-	}
+	return n
 }
 
 func incidents(ts *testscript.TestScript, _ bool, args []string) {

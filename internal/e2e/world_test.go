@@ -45,8 +45,9 @@ type world struct {
 	ttl      time.Duration // of requests, where less than the minute that a configuration may say is wanted
 	systems  *app.Systems
 	lease    *incident.Lease // that a script holds
-	client   *redis.Client
-	end      func() // stops the bot and waits for it
+	client   *redis.Client   // the bot's
+	hand     *redis.Client   // the script's own, for what is done past the bot
+	end      func()          // stops the bot and waits for it
 }
 
 // ledger is everything the bot logs, at every level.
@@ -107,6 +108,7 @@ func (w *world) start() error {
 		return err
 	}
 	w.redis.ClockTTL(true)
+	w.hand = w.dial()
 	if w.connect, err = w.worker.Start(); err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (w *world) start() error {
 	if _, err = w.slack.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	w.stop = func() { w.end(); _ = w.slack.Close(); _ = w.worker.Close(); w.redis.Close() }
+	w.stop = func() { w.end(); _ = w.hand.Close(); _ = w.slack.Close(); _ = w.worker.Close(); w.redis.Close() }
 	return w.begin()
 }
 
@@ -147,9 +149,13 @@ func (w *world) run(ctx context.Context) error {
 		return err
 	}
 	cfg.Approval.TTL = cmp.Or(w.ttl, cfg.Approval.TTL)
-	w.client = redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	w.client = w.dial()
 	w.app, err = app.New(ctx, app.Options{Config: cfg, Log: w.log.logger(), Version: "e2e", Redis: w.client, Ephemeral: true, Systems: w.systems, Database: func(config.Postgres) (app.Database, error) { return database{w.worker}, nil }})
 	return err
+}
+
+func (w *world) dial() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
 }
 
 func (w *world) serve(ctx context.Context) chan error {

@@ -156,6 +156,9 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	if err != nil {
 		return runbook.Plan{}, nil, err
 	}
+	if req.State == approval.Voided { // what the timeline says of it is no contradiction
+		return runbook.Plan{}, nil, x.end(ctx, Failed, req.ID+" is void: "+req.Why+"; ask again", approval.ErrNotApproved)
+	}
 	if err := x.witness(ctx); errors.Is(err, ErrForged) || errors.Is(err, timeline.ErrBroken) {
 		return runbook.Plan{}, nil, x.end(ctx, Failed, "it does not run: "+err.Error(), err)
 	} else if err != nil {
