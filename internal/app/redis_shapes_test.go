@@ -185,10 +185,10 @@ func (n *nodes) config() config.Redis {
 	return config.Redis{Cluster: config.Cluster{Addresses: []string{n.masters[0].addr, n.masters[1].addr}}}
 }
 
-// trio is a master with a replica, watched by three Sentinels.
+// trio is a master with two replicas, watched by three Sentinels: with min-replicas-to-write 1, one of the three may go.
 type trio struct {
-	master, replica *server
-	sentinels       []*server
+	master              *server
+	replicas, sentinels []*server
 }
 
 const masterName = "cdc"
@@ -196,18 +196,20 @@ const masterName = "cdc"
 func bootTrio(t *testing.T, more ...string) *trio {
 	t.Helper()
 	settings := append(append([]string{}, promised...), more...)
-	s := &trio{master: boot(t, settings...), replica: boot(t, settings...)}
+	s := &trio{master: boot(t, settings...), replicas: []*server{boot(t, settings...), boot(t, settings...)}}
 	host, port, _ := net.SplitHostPort(s.master.addr)
-	s.replica.do("REPLICAOF", host, port)
-	eventually(t, "replica keeps up", func() bool { return s.replica.info("master_link_status") == "up" })
+	for _, r := range s.replicas {
+		r.do("REPLICAOF", host, port)
+		eventually(t, "replica keeps up", func() bool { return r.info("master_link_status") == "up" })
+	}
 	for range 3 {
 		s.sentinels = append(s.sentinels, bootSentinel(t, host, port))
 	}
 	for _, each := range s.sentinels {
-		eventually(t, "sentinels know each other and the replica", func() bool {
+		eventually(t, "sentinels know each other and the replicas", func() bool {
 			known := redis.NewMapStringStringCmd(context.Background(), "SENTINEL", "MASTER", masterName)
 			err := each.own.Process(context.Background(), known)
-			return err == nil && known.Val()["num-other-sentinels"] == "2" && known.Val()["num-slaves"] == "1"
+			return err == nil && known.Val()["num-other-sentinels"] == "2" && known.Val()["num-slaves"] == "2"
 		})
 	}
 	return s
@@ -227,6 +229,21 @@ func bootSentinel(t *testing.T, host, port string) *server {
 	t.Cleanup(s.kill)
 	s.run()
 	return s
+}
+
+// promoted is the replica that has become the master.
+func (s *trio) promoted() *server {
+	s.master.t.Helper()
+	var next *server
+	eventually(s.master.t, "a replica is the master", func() bool {
+		for _, r := range s.replicas {
+			if r.info("role") == "master" {
+				next = r
+			}
+		}
+		return next != nil
+	})
+	return next
 }
 
 func (s *trio) config() config.Redis {
