@@ -36,6 +36,7 @@ var attacks = map[string]word{
 	"keep":     keep,
 	"repeat":   repeat,
 	"fail":     failTask,
+	"plant":    plant,
 	"markup":   markup,
 	"restart":  restart,
 	"hold":     hold,
@@ -55,7 +56,19 @@ func worldOf(env *testscript.Env) (*world, error) {
 		return nil, err
 	}
 	w := &world{}
-	for line := range strings.Lines(strings.ReplaceAll(string(text), "$WORK", env.WorkDir)) {
+	around, read := "", func(name string) string {
+		content, _ := os.ReadFile(filepath.Join(env.WorkDir, name)) // not every script has one
+		return string(content)
+	}
+	if strings.Contains(string(text), "$AROUND") {
+		server := surroundings{read("vault-credentials"), read("vault-refusal"), read("worker-log")}.start()
+		env.Defer(server.Close)
+		around = strings.TrimPrefix(server.URL, "http://")
+	}
+	if file := filepath.Join(env.WorkDir, "config.yaml"); read("config.yaml") != "" {
+		w.file = file
+	}
+	for line := range strings.Lines(strings.NewReplacer("$WORK", env.WorkDir, "$AROUND", around).Replace(string(text))) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		if key == "APPROVAL_TTL" {
 			if w.ttl, err = time.ParseDuration(value); err != nil {

@@ -49,6 +49,7 @@ import (
 //	keep NAME BUTTON                    remembers what the newest button with this text carries: $NAME, and its parts $NAME_r, $NAME_d, …
 //	repeat KIND N                       Slack delivers the next N envelopes of a kind twice
 //	fail CONNECTOR FILE                 a task fails with a trace of one's own
+//	plant NAME FILE                     a connector with a configuration of one's own
 //	[!] markup TEXT                     TEXT is live markup somewhere in what the bot shows
 //	restart                             the bot ends and starts again
 //	hold · release                      another run has the pipeline; it ends
@@ -63,7 +64,8 @@ import (
 //	files                               every file's name is one of ours
 //	[!] anywhere TEXT                   TEXT left the bot somewhere: threads, files, log, metrics, answers, Redis
 //
-// A file called world holds settings of the bot, one a line as the environment gives them; $WORK is the script's folder.
+// A file called world holds settings of the bot, one a line as the environment gives them; $WORK is the script's folder;
+// config.yaml is its configuration, where settings do not do; $AROUND the address of a Vault and a Docker engine that say what the script has planted.
 func TestScripts(t *testing.T) {
 	all := maps.Clone(incidentWords)
 	maps.Copy(all, attacks)

@@ -41,6 +41,7 @@ type world struct {
 	stop   func()
 
 	connect  string        // the worker's URL
+	file     string        // the configuration, where there is one
 	settings []string      // as the environment gives them, such as "APPROVAL_GROUP=S0APPROVERS"
 	ttl      time.Duration // of requests, where less than the minute that a configuration may say is wanted
 	systems  *app.Systems
@@ -144,7 +145,7 @@ func (w *world) run(ctx context.Context) error {
 	for i, pair := range environ {
 		environ[i] = config.EnvPrefix + pair
 	}
-	cfg, err := config.Load("", environ)
+	cfg, err := config.Load(w.file, environ)
 	if err != nil {
 		return err
 	}
