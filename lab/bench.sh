@@ -24,4 +24,6 @@ run chart '.' 20x
 run drift '.' 200x
 echo "# decisions; appending to a timeline"
 run approval '.' 200x
-run timeline '.' 200x
+run timeline 'Append' 200x
+echo "# 100,000 events in each format, with the heap in use at most"
+run timeline 'Export' 2x

@@ -130,13 +130,25 @@ func TestExportAndVerify(t *testing.T) {
 	if code, _, errs := bot(t, strings.Replace(string(body), `"two"`, `"2wo"`, 1), "verify", "-"); code != 1 || !strings.Contains(errs, "event 2") {
 		t.Errorf("verify of an altered export: exit %d %s", code, errs)
 	}
+	for _, format := range []string{"html", "csv"} {
+		_, page, errs := bot(t, "", "export", inc.ID, "--config", config, "--format", format)
+		if code, out, _ := bot(t, page, "verify", "-"); code != 0 || !strings.Contains(out, "3 events") {
+			t.Errorf("verify of %s: exit %d %s %s", format, code, out, errs)
+		}
+		if code, _, errs := bot(t, strings.Replace(page, "two", "2wo", 1), "verify", "-"); code != 1 {
+			t.Errorf("verify of altered %s: exit %d %s", format, code, errs)
+		}
+	}
+	if code, _, errs := bot(t, "# Post-incident review: INC-1", "verify", "-"); code != 1 || !strings.Contains(errs, "--record") {
+		t.Errorf("verify of Markdown alone: exit %d %s", code, errs)
+	}
 	if code, out, _ := bot(t, "", "export", inc.ID, "--config", config); code != 0 || !strings.Contains(out, "Post-incident review") {
 		t.Errorf("export as Markdown: exit %d %.80s", code, out)
 	}
 	if code, _, errs := bot(t, "", "export", "INC-99", "--config", config); code != 1 || !strings.Contains(errs, "INC-99") {
 		t.Errorf("export of an unknown incident: exit %d %s", code, errs)
 	}
-	if code, _, errs := bot(t, "", "export", inc.ID, "--config", config, "--format", "pdf"); code != 1 || !strings.Contains(errs, "md, json or csv") {
+	if code, _, errs := bot(t, "", "export", inc.ID, "--config", config, "--format", "pdf"); code != 1 || !strings.Contains(errs, "md, html, json or csv") {
 		t.Errorf("export as pdf: exit %d %s", code, errs)
 	}
 }

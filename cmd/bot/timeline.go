@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,44 +18,47 @@ import (
 func exportCommand() *cobra.Command {
 	var path, format, output string
 	c := &cobra.Command{
-		Use: "export INCIDENT", Short: "Write the timeline of an incident as Markdown, JSON or CSV", Args: cobra.ExactArgs(1),
+		Use: "export INCIDENT", Short: "Write the timeline of an incident as Markdown, HTML, JSON or CSV", Args: cobra.ExactArgs(1),
 		Example: "  bot export INC-7 --config cdcbot.yaml --format json --output INC-7.json",
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := config.Load(path, os.Environ())
 			if err != nil {
 				return err
 			}
-			file, err := app.ExportTimeline(c.Context(), cfg, args[0], format)
+			if output == "" || output == "-" {
+				return app.ExportTimeline(c.Context(), cfg, args[0], format, c.OutOrStdout())
+			}
+			file, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 			if err != nil {
 				return err
 			}
-			if output == "" || output == "-" {
-				_, err = c.OutOrStdout().Write(file.Body)
-				return err
-			}
-			return os.WriteFile(output, file.Body, 0o600)
+			return errors.Join(app.ExportTimeline(c.Context(), cfg, args[0], format, file), file.Close())
 		},
 	}
 	configFlag(c, &path)
-	c.Flags().StringVarP(&format, "format", "f", "md", "md, json or csv")
+	c.Flags().StringVarP(&format, "format", "f", "md", "md, html, json or csv")
 	c.Flags().StringVarP(&output, "output", "o", "-", "file to write; - is standard output")
 	return c
 }
 
 func verifyCommand() *cobra.Command {
-	var keys, head string
+	var keys, head, record string
 	c := &cobra.Command{
-		Use: "verify FILE", Short: "Prove that an exported timeline (JSON) is unaltered; needs no network", Args: cobra.ExactArgs(1),
+		Use: "verify FILE", Short: "Prove that an exported timeline is unaltered; needs no network", Args: cobra.ExactArgs(1),
 		Long: "Recompute the hash chain of an exported timeline. Exit 0: every event is as it was written and none is missing.\nExit 1: it says which event does not fit. FILE - is standard input.\n\n" +
+			"JSON, HTML and CSV hold the record and prove themselves: a page must be exactly the one that its record makes. Markdown is for\nreading: it is proved beside its record, with --record INC-7.json.\n\n" +
 			"The chain alone does not show who wrote it: with --keys the bot's own seals are checked as well. It does not show either that\nevents were cut off at the end: with --head it must end where the thread or another export says.",
-		Example: "  bot verify INC-7.json\n  bot verify INC-7.json --keys /secrets/seal-keys --head 3f9a…",
+		Example: "  bot verify INC-7.json\n  bot verify INC-7.html\n  bot verify INC-7.md --record INC-7.json\n  bot verify INC-7.json --keys /secrets/seal-keys --head 3f9a…",
 		RunE: func(c *cobra.Command, args []string) error {
 			in, done, err := open(c, args[0])
 			if err != nil {
 				return err
 			}
 			defer done()
-			doc, err := timeline.ParseJSON(in)
+			doc, err := recordOf(in, record)
+			if errors.Is(err, timeline.ErrNoRecord) {
+				return fmt.Errorf("%s: %w; give the JSON export of the same incident with --record", args[0], err)
+			}
 			if err != nil {
 				return fmt.Errorf("reading %s: %w", args[0], err)
 			}
@@ -69,9 +73,31 @@ func verifyCommand() *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().StringVar(&record, "record", "", "JSON export that a Markdown export is proved with")
 	c.Flags().StringVar(&keys, "keys", "", "file with the bot's seal keys: prove that this bot wrote every event")
 	c.Flags().StringVar(&head, "head", "", "head as the thread or another export tells it, or its beginning: prove that nothing is cut off")
 	return c
+}
+
+// recordOf reads an export that holds its record, or Markdown beside the file that does.
+func recordOf(in io.Reader, record string) (timeline.Document, error) {
+	if record == "" {
+		return timeline.Parse(in)
+	}
+	page, err := io.ReadAll(in)
+	if err != nil {
+		return timeline.Document{}, err
+	}
+	file, err := os.Open(record)
+	if err != nil {
+		return timeline.Document{}, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	doc, err := timeline.Parse(file)
+	if err != nil {
+		return doc, fmt.Errorf("%s: %w", record, err)
+	}
+	return doc, doc.Writes(page, "md")
 }
 
 // shortestHead is how many characters of a head are proof enough.

@@ -33,7 +33,7 @@ type Command struct {
 	Section  string            // buttons: which runbook section
 	Option   int               // buttons: which option, 0 or from 1
 	Digest   string            // buttons: the digest the person saw
-	Format   string            // export: "md", "json" or "csv"
+	Format   string            // export: "md", "html", "json" or "csv"
 	Reason   string            // typed in a modal
 	Inputs   map[string]string // typed in a modal
 	Standing string            // buttons: which standing approval

@@ -61,10 +61,10 @@ func (r *Router) incidentShow(ctx context.Context, a ask) Reply {
 }
 
 // formats are what a timeline can be exported as.
-var formats = []string{"md", "json", "csv"}
+var formats = []string{"md", "html", "json", "csv"}
 
 func (r *Router) incidentExport(ctx context.Context, a ask) Reply {
-	id, rest, missing := r.which(ctx, a, "/cdc incident export <ID> [md|json|csv]")
+	id, rest, missing := r.which(ctx, a, "/cdc incident export <ID> [md|html|json|csv]")
 	if missing != nil {
 		return *missing
 	}

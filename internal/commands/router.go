@@ -85,7 +85,7 @@ func table() []word {
 		{"standing revoke", "/cdc standing revoke <STA-n>", "Ends that at once; anybody may.", "/cdc standing revoke STA-17", (*Router).standingRevoke},
 		{"incident list", "/cdc incident list [all]", "Open incidents, newest first.", "/cdc incident list", (*Router).incidentList},
 		{"incident show", "/cdc incident show <ID>", "One incident: cause, requests, runs.", "/cdc incident show INC-1", (*Router).incidentShow},
-		{"incident export", "/cdc incident export <ID> [md|json|csv]", "The timeline as a file.", "/cdc incident export INC-1 md", (*Router).incidentExport},
+		{"incident export", "/cdc incident export <ID> [md|html|json|csv]", "The timeline as a file.", "/cdc incident export INC-1 md", (*Router).incidentExport},
 		{"incident ack", "/cdc incident ack <ID>", "Says that you take care of it.", "/cdc incident ack INC-1", (*Router).incidentAck},
 		{"incident assign", "/cdc incident assign <ID> @person", "Gives it to somebody.", "/cdc incident assign INC-1 @approver", (*Router).incidentAssign},
 		{"incident note", "/cdc incident note <ID> <text>", "Adds a line to the timeline.", "/cdc incident note INC-1 database team is on it", (*Router).incidentNote},

@@ -185,7 +185,9 @@ func (f *Flow) IncidentFor(ctx context.Context, pipeline, connector string, by P
 		return inc, err
 	}
 	text := fmt.Sprintf("%s opened by %s for %s", inc.ID, by.Name, connector)
-	if err := f.record(ctx, inc.ID, timeline.IncidentOpened, person(by), "opened", text, map[string]any{"connector": connector}); err != nil {
+	data := opening(inc)
+	data["connector"] = connector
+	if err := f.record(ctx, inc.ID, timeline.IncidentOpened, person(by), "opened", text, data); err != nil {
 		return inc, err
 	}
 	return inc, f.follow(ctx, inc.ID, incident.Opened)

@@ -86,7 +86,12 @@ func (f *Flow) tell(ctx context.Context, inc incident.Incident, a alert.Alert, o
 			inc.ID+" is open again: "+about(a)+" came back within the quiet period", nil)
 	}
 	return f.record(ctx, inc.ID, timeline.IncidentOpened, timeline.Bot, "opened",
-		fmt.Sprintf("%s opened for pipeline %s", inc.ID, inc.Pipeline), map[string]any{"severity": inc.Severity, "runbook": inc.Runbook})
+		fmt.Sprintf("%s opened for pipeline %s", inc.ID, inc.Pipeline), opening(inc))
+}
+
+// opening is what an incident is, so that its timeline proves it.
+func opening(inc incident.Incident) map[string]any {
+	return map[string]any{"alert": inc.Alert, "pipeline": inc.Pipeline, "severity": inc.Severity, "slo_impact": inc.SLOImpact, "runbook": inc.Runbook}
 }
 
 // follow starts what comes after: a diagnosis when something new is wrong, the quiet period when all is well.

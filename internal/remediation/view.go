@@ -2,6 +2,7 @@ package remediation
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"cdcbot/internal/action"
@@ -129,12 +130,13 @@ type Room interface {
 	Attach(ctx context.Context, t incident.Thread, f File) error
 }
 
-// File is something to download. Body is whole and redacted already.
+// File is something to download, whole and redacted already. What is large lies in Spool, which who takes the file closes.
 type File struct {
 	Name    string
 	Title   string
 	Type    string // MIME type
 	Body    []byte
+	Spool   *os.File
 	Comment string // shown with it
 	Alt     string // of a picture, for those who do not see it
 }

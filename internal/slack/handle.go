@@ -193,6 +193,9 @@ func (b *Bot) answer(ctx context.Context, o order, r commands.Reply, told bool) 
 
 // deliverFile uploads into the thread of the button's incident, else to the asker alone.
 func (b *Bot) deliverFile(ctx context.Context, o order, r commands.Reply) commands.Reply {
+	if r.File.Spool != nil {
+		defer func() { _ = r.File.Spool.Close() }() // it was only read
+	}
 	channel, thread, where := o.command.Channel, o.command.Thread, "It is in the thread."
 	if where, ok := b.threadOf(ctx, o.command.Incident); ok {
 		channel, thread = where.Channel, where.TS

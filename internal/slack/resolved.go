@@ -141,8 +141,13 @@ func closingButtons(v remediation.View) (visible, more []press) {
 	if v.Unreviewed > 0 {
 		visible = append(visible, press{label: "Review", style: slackapi.StylePrimary, command: commands.Command{Verb: commands.VerbReview, Incident: inc.ID}})
 	}
-	for _, f := range []struct{ label, format string }{{"Export review (md)", "md"}, {"Export JSON", "json"}, {"Export CSV", "csv"}} {
-		visible = append(visible, press{label: f.label, command: commands.Command{Verb: commands.VerbExport, Incident: inc.ID, Format: f.format}})
+	for _, f := range []struct{ label, format string }{{"Export review (html)", "html"}, {"Export review (md)", "md"}, {"Export JSON", "json"}, {"Export CSV", "csv"}} {
+		p := press{label: f.label, command: commands.Command{Verb: commands.VerbExport, Incident: inc.ID, Format: f.format}}
+		if len(visible) < 3 {
+			visible = append(visible, p)
+		} else {
+			more = append(more, p)
+		}
 	}
 	if inc.State != incident.Closed {
 		more = append(more, press{label: "Close the incident", command: commands.Command{Verb: commands.VerbClose, Incident: inc.ID}})

@@ -179,15 +179,28 @@ func (b *Bot) patiently(ctx context.Context, method string, call func() error) e
 
 // upload shares a file, the three calls of Slack's second upload protocol.
 func (b *Bot) upload(ctx context.Context, channel, thread string, f remediation.File) error {
-	if len(f.Body) == 0 {
-		return fmt.Errorf("uploading %s: the file is empty", f.Name)
+	body, size, err := content(f)
+	if err != nil || size == 0 {
+		return errors.Join(err, fmt.Errorf("uploading %s: the file is empty", f.Name))
 	}
-	_, err := b.api.UploadFileContext(ctx, slackapi.UploadFileParameters{
-		Reader: bytes.NewReader(f.Body), FileSize: len(f.Body), Filename: f.Name, Title: cut(line(f.Title), 200),
+	_, err = b.api.UploadFileContext(ctx, slackapi.UploadFileParameters{
+		Reader: body, FileSize: size, Filename: f.Name, Title: cut(line(f.Title), 200),
 		InitialComment: escape(cut(line(redact.Text(f.Comment)), 1000)), Channel: channel, ThreadTimestamp: thread, AltTxt: cut(line(f.Alt), 1000),
 	})
 	if err != nil {
 		return fmt.Errorf("uploading %s: %w", f.Name, err)
 	}
 	return nil
+}
+
+// content is a file's bytes from the first one, and how many they are.
+func content(f remediation.File) (io.Reader, int, error) {
+	if f.Spool == nil {
+		return bytes.NewReader(f.Body), len(f.Body), nil
+	}
+	info, err := f.Spool.Stat()
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading %s: %w", f.Name, err)
+	}
+	return io.NewSectionReader(f.Spool, 0, info.Size()), int(info.Size()), nil
 }

@@ -93,7 +93,7 @@ var (
 	standingID = regexp.MustCompile(`^STA-[0-9]{1,12}$`)
 	runID      = regexp.MustCompile(`^RUN-[0-9]{1,12}$`)
 	digestText = regexp.MustCompile(`^[0-9A-Za-z:+/=_-]{1,128}$`)
-	formats    = []string{"", "md", "json", "csv"}
+	formats    = []string{"", "md", "html", "json", "csv"}
 )
 
 // needs says what each verb cannot do without.

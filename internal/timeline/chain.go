@@ -72,28 +72,42 @@ func encode(v any) ([]byte, error) {
 // Verify recomputes the chain. The error wraps ErrBroken and names the first event that does not fit and why. It cannot
 // see events cut off at the end: compare the head with what was posted in the thread for that.
 func Verify(events []Event) error {
-	prev := ""
-	for i, e := range events {
-		if want := int64(i + 1); e.Seq != want {
-			return fmt.Errorf("%w: event %d stands where %d should", ErrBroken, e.Seq, want)
+	var c link
+	for _, e := range events {
+		if err := c.follow(e); err != nil {
+			return err
 		}
-		if e.Incident != events[0].Incident {
-			return fmt.Errorf("%w: event %d is of %q, not of %q", ErrBroken, e.Seq, e.Incident, events[0].Incident)
-		}
-		if e.Prev != prev {
-			return fmt.Errorf("%w: event %d does not follow the one before it", ErrBroken, e.Seq)
-		}
-		hash, err := sum(e)
-		if err != nil {
-			return fmt.Errorf("%w: event %d: %w", ErrBroken, e.Seq, err)
-		}
-		if !isCanonical(e.Data) {
-			return fmt.Errorf("%w: data of event %d is not as it was written; a key may be there twice", ErrBroken, e.Seq)
-		}
-		if hash != e.Hash {
-			return fmt.Errorf("%w: event %d was altered", ErrBroken, e.Seq)
-		}
-		prev = hash
 	}
+	return nil
+}
+
+// link is the end of a chain that is being followed.
+type link struct {
+	seq            int64
+	incident, hash string
+}
+
+// follow proves that an event is the next one, and as it was written.
+func (c *link) follow(e Event) error {
+	if want := c.seq + 1; e.Seq != want {
+		return fmt.Errorf("%w: event %d stands where %d should", ErrBroken, e.Seq, want)
+	}
+	if c.seq > 0 && e.Incident != c.incident {
+		return fmt.Errorf("%w: event %d is of %q, not of %q", ErrBroken, e.Seq, e.Incident, c.incident)
+	}
+	if e.Prev != c.hash {
+		return fmt.Errorf("%w: event %d does not follow the one before it", ErrBroken, e.Seq)
+	}
+	hash, err := sum(e)
+	if err != nil {
+		return fmt.Errorf("%w: event %d: %w", ErrBroken, e.Seq, err)
+	}
+	if !isCanonical(e.Data) {
+		return fmt.Errorf("%w: data of event %d is not as it was written; a key may be there twice", ErrBroken, e.Seq)
+	}
+	if hash != e.Hash {
+		return fmt.Errorf("%w: event %d was altered", ErrBroken, e.Seq)
+	}
+	*c = link{e.Seq, e.Incident, hash}
 	return nil
 }

@@ -82,7 +82,7 @@ var outage = []told{
 	{2092.25, IncidentMoved, Bot, "INC-7: monitoring → resolved (quiet for 30m0s)", `{"from":"monitoring","to":"resolved"}`},
 }
 
-func document(t testing.TB) Document {
+func sample(t testing.TB) Document {
 	s := Summary{ID: "INC-7", Alert: "KafkaConnectTaskFailure", Pipeline: "warehouse", Severity: "critical", SLOImpact: "orders are late | <b>", State: "resolved",
 		Connectors: []string{"postgres-sink-connector", "a|b`c"}}
 	list := []string{"Document error trace and root cause", "Review connector configuration for improvements", "Add monitoring for newly identified failure mode"}
@@ -90,8 +90,8 @@ func document(t testing.TB) Document {
 }
 
 func TestGolden(t *testing.T) {
-	for _, format := range []string{"md", "json", "csv"} {
-		got := export(t, format, document(t))
+	for _, format := range []string{"md", "html", "json", "csv"} {
+		got := export(t, format, sample(t))
 		name := filepath.Join("testdata", "outage."+format)
 		if *update {
 			if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
@@ -106,7 +106,7 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s differs (go test -update writes it):\n%s", name, diff)
 		}
 	}
-	if err := Export(&bytes.Buffer{}, "pdf", document(t)); !errors.Is(err, ErrFormat) {
+	if err := Export(&bytes.Buffer{}, "pdf", sample(t).Report()); !errors.Is(err, ErrFormat) {
 		t.Errorf("pdf: %v, want ErrFormat", err)
 	}
 }
@@ -115,7 +115,7 @@ func TestSummary(t *testing.T) {
 	at := func(seconds float64) time.Time {
 		return newClock().at.Add(time.Duration(seconds*1000) * time.Millisecond)
 	}
-	got := document(t).Incident
+	got := sample(t).Incident
 	want := Summary{ID: "INC-7", Alert: "KafkaConnectTaskFailure", Pipeline: "warehouse", Severity: "critical", SLOImpact: "orders are late | <b>", State: "resolved",
 		Connectors: []string{"postgres-sink-connector", "a|b`c"}, Cause: "PostgreSQL answers again; the task needs a restart", Fix: "RUN-2 starts: Restart failed tasks",
 		StartedAt: at(-150), OpenedAt: at(0.02), AcknowledgedAt: at(90), MitigatedAt: at(290), ResolvedAt: at(2092.25),
@@ -219,7 +219,7 @@ func TestWords(t *testing.T) {
 
 // Every byte of the events in an export counts: whichever is changed, reading or verifying says so. Blanks are free.
 func TestEveryByteCounts(t *testing.T) {
-	whole := export(t, "json", document(t))
+	whole := export(t, "json", sample(t))
 	from, to := strings.Index(whole, `"events"`), strings.Index(whole, `"checklist"`)
 	rapid.Check(t, func(rt *rapid.T) {
 		forged := []byte(whole)
@@ -240,18 +240,18 @@ func TestEveryByteCounts(t *testing.T) {
 }
 
 func TestForgedExports(t *testing.T) {
-	whole := export(t, "json", document(t))
+	whole := export(t, "json", sample(t))
 	replace := func(old, new string) string {
 		if !strings.Contains(whole, old) {
 			t.Fatalf("the export has no %s", old)
 		}
 		return strings.Replace(whole, old, new, 1)
 	}
-	cut := document(t)
+	cut := sample(t)
 	cut.Events = cut.Events[:len(cut.Events)-1]
-	other := document(t)
+	other := sample(t)
 	other.Incident.ID = "INC-8"
-	empty := document(t)
+	empty := sample(t)
 	empty.Events = nil
 	for _, row := range []struct {
 		name, in, want string
@@ -293,7 +293,7 @@ func TestForgedExports(t *testing.T) {
 }
 
 func FuzzParseJSON(f *testing.F) {
-	whole := export(&testing.T{}, "json", document(f))
+	whole := export(&testing.T{}, "json", sample(f))
 	f.Add([]byte(whole))
 	for _, s := range []string{"", "{}", "null", "[]", `{"format":"cdcbot-timeline","version":1,"events":[{"data":1e999}]}`, `{"events":[{"time":"x"}]}`, strings.Repeat("[", 20_000), whole[:len(whole)/2], strings.ReplaceAll(whole, "\"", "'")} {
 		f.Add([]byte(s))
@@ -310,7 +310,7 @@ func FuzzParseJSON(f *testing.F) {
 		if (d.Verify() == nil) != (again.Verify() == nil) {
 			t.Error("verified once, and not after an export")
 		}
-		for _, format := range []string{"md", "csv"} {
+		for _, format := range []string{"md", "html", "csv"} {
 			export(t, format, d)
 		}
 	})

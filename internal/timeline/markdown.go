@@ -1,50 +1,88 @@
 package timeline
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 )
 
 // markdown writes the post-incident review: what happened, who agreed to what, what ran, and how it was proved.
-func markdown(w io.Writer, d Document) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Post-incident review: %s\n\n", plain(d.Incident.ID))
-	if d.Incident.Cause != "" {
-		fmt.Fprintf(&b, "> %s\n\n", plain(d.Incident.Cause))
+func markdown(w io.Writer, r *Report) error {
+	fmt.Fprintf(w, "# Post-incident review: %s\n\n", plain(r.Incident.ID))
+	if r.Incident.Cause != "" {
+		fmt.Fprintf(w, "> %s\n\n", plain(r.Incident.Cause))
 	}
-	overview(&b, d.Incident)
-	happened(&b, d.Events)
-	causes(&b, d.Events)
-	approvals(&b, d.Events)
-	steps(&b, d.Events)
-	verifications(&b, d.Events)
-	review(&b, d)
-	proof(&b, d)
-	_, err := io.WriteString(w, b.String())
+	fmt.Fprint(w, "| | |\n|---|---|\n")
+	for _, row := range overview(r.Incident) {
+		fmt.Fprintf(w, "| %s | %s |\n", row[0], plain(row[1]))
+	}
+	fmt.Fprint(w, "\n")
+	for _, s := range sections {
+		if err := markdownSection(w, r, s); err != nil {
+			return err
+		}
+	}
+	if items := checklist(r); len(items) > 0 {
+		fmt.Fprint(w, "## Review checklist of the runbook\n\n")
+		for _, i := range items {
+			fmt.Fprintf(w, "- [ ] %s", plain(i.text))
+			if i.fact != "" {
+				fmt.Fprintf(w, " — %s", plain(i.fact))
+			}
+			fmt.Fprint(w, "\n")
+		}
+		fmt.Fprint(w, "\n")
+	}
+	fmt.Fprintf(w, "## Proof\n\n%d events, each hashing the one before. Head of the chain: %s\n\n", r.Count, exact(r.Head))
+	_, err := fmt.Fprintf(w, "Exported %s. To prove that nothing was altered, export as JSON, run `bot verify FILE`, and compare the head with the one posted in the thread.\n", moment(r.ExportedAt))
 	return err
 }
 
-func overview(b *strings.Builder, s Summary) {
-	b.WriteString("| | |\n|---|---|\n")
-	for _, row := range [][2]string{
-		{"Alert", s.Alert}, {"Pipeline", s.Pipeline}, {"Connectors", strings.Join(s.Connectors, ", ")}, {"Severity", s.Severity},
-		{"SLO impact", s.SLOImpact}, {"State", s.State},
-		{"Fault began", moment(s.StartedAt)},
-		{"Incident opened", moment(s.OpenedAt) + lasted(s.DetectSeconds, "after the fault began")},
-		{"First person acted", moment(s.AcknowledgedAt) + lasted(s.AckSeconds, "after the incident opened")},
-		{"Approval took", took(s.ApproveSeconds)}, {"Fix took", took(s.FixSeconds)},
-		{"Mitigated", moment(s.MitigatedAt) + lasted(s.RepairSeconds, "after the fault began")},
-		{"Resolved", moment(s.ResolvedAt)}, {"Fix", s.Fix}, {"People", strings.Join(s.People, ", ")},
-	} {
-		if row[1] != "" {
-			fmt.Fprintf(b, "| %s | %s |\n", row[0], plain(row[1]))
+// markdownSection writes rows under a heading; nothing is said as nothing.
+func markdownSection(w io.Writer, r *Report, s section) error {
+	fmt.Fprintf(w, "## %s\n\n", s.title)
+	begun := false
+	for e, err := range r.Events(s.types...) {
+		if err != nil {
+			return err
+		}
+		for _, row := range s.rows(e) {
+			if !begun {
+				begun = true
+				fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(s.columns, " | "), strings.Repeat("---|", len(s.columns)))
+			}
+			fmt.Fprintf(w, "| %s |\n", markdownRow(row))
 		}
 	}
-	b.WriteString("\n")
+	if !begun {
+		fmt.Fprint(w, "Nothing is recorded.\n\n")
+		return nil
+	}
+	fmt.Fprint(w, "\n")
+	if !s.outputs {
+		return nil
+	}
+	for e, err := range r.Events(s.types...) {
+		if err != nil {
+			return err
+		}
+		for _, p := range printed(e) {
+			fmt.Fprintf(w, "%s\n\n%s\n", plain(p.what), code(p.text))
+		}
+	}
+	return nil
+}
+
+func markdownRow(row []cell) string {
+	cells := make([]string, len(row))
+	for i, c := range row {
+		cells[i] = plain(c.text)
+		if c.exact {
+			cells[i] = exact(c.text)
+		}
+	}
+	return strings.Join(cells, " | ")
 }
 
 func moment(t time.Time) string {
@@ -68,38 +106,7 @@ func lasted(s float64, what string) string {
 	return ", " + words(s) + " " + what
 }
 
-// table writes rows under a heading; nothing is said as nothing.
-func table(b *strings.Builder, title, head string, rows []string) {
-	fmt.Fprintf(b, "## %s\n\n", title)
-	if len(rows) == 0 {
-		b.WriteString("Nothing is recorded.\n\n")
-		return
-	}
-	fmt.Fprintf(b, "| %s |\n|%s\n", head, strings.Repeat("---|", 1+strings.Count(head, "|")))
-	for _, row := range rows {
-		fmt.Fprintf(b, "| %s |\n", row)
-	}
-	b.WriteString("\n")
-}
-
-func of(e Event, types ...Type) bool { return slices.Contains(types, e.Type) }
-
-// line is what every table begins with.
-func line(e Event) string {
-	return fmt.Sprintf("%d | %s | %s | %s", e.Seq, stampUTC(e.Time), plain(who(e.Actor)), plain(e.Text))
-}
-
 func stampUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
-
-const lineHead = "# | Time (UTC) | Who | What"
-
-func happened(b *strings.Builder, events []Event) {
-	var rows []string
-	for _, e := range events {
-		rows = append(rows, line(e))
-	}
-	table(b, "What happened", lineHead, rows)
-}
 
 func who(a Actor) string {
 	switch {
@@ -111,123 +118,4 @@ func who(a Actor) string {
 		return a.ID
 	}
 	return a.Kind
-}
-
-// causes lists what each diagnosis found, the most likely first, with why.
-func causes(b *strings.Builder, events []Event) {
-	var rows []string
-	for _, e := range events {
-		if !of(e, DiagnosisMade) {
-			continue
-		}
-		var data struct {
-			Causes []struct {
-				Title, Why string
-			}
-		}
-		if json.Unmarshal(e.Data, &data) != nil || len(data.Causes) == 0 {
-			rows = append(rows, fmt.Sprintf("%d | %s | %s | ", e.Seq, stampUTC(e.Time), plain(e.Text)))
-			continue
-		}
-		for _, c := range data.Causes {
-			rows = append(rows, fmt.Sprintf("%d | %s | %s | %s", e.Seq, stampUTC(e.Time), plain(c.Title), plain(c.Why)))
-		}
-	}
-	table(b, "Causes", "# | Time (UTC) | Cause | Why", rows)
-}
-
-// approvals tells who agreed to what: each decision with the digest that the person saw.
-func approvals(b *strings.Builder, events []Event) {
-	var rows []string
-	for _, e := range events {
-		if !of(e, PlanProposed, PlanApproved, PlanRejected, PlanWithdrawn, PlanExpired, PlanVoided) {
-			continue
-		}
-		var data struct{ Request, Digest string }
-		_ = json.Unmarshal(e.Data, &data) // data of another shape names no request
-		rows = append(rows, fmt.Sprintf("%s | %s | %s", line(e), plain(data.Request), exact(data.Digest)))
-	}
-	table(b, "Approvals", lineHead+" | Request | Digest", rows)
-}
-
-// steps tells what ran, with the output of each step.
-func steps(b *strings.Builder, events []Event) {
-	running := []Type{RunStarted, StepStarted, StepSucceeded, StepFailed, StepUnknown, StepSkipped, StepDone, RunFinished, RunCancelled}
-	var rows []string
-	for _, e := range events {
-		if of(e, running...) {
-			rows = append(rows, line(e))
-		}
-	}
-	table(b, "Execution", lineHead, rows)
-	for _, e := range events {
-		if of(e, running...) {
-			output(b, e)
-		}
-	}
-}
-
-// output writes what a step printed: the whole of it when that was kept, else the short form.
-func output(b *strings.Builder, e Event) {
-	var data struct{ Output, Full, Error string }
-	_ = json.Unmarshal(e.Data, &data) // data of another shape has no output
-	text := data.Output
-	if data.Full != "" {
-		text = data.Full
-	}
-	for _, part := range []struct{ what, text string }{{"Output", text}, {"Error", data.Error}} {
-		if strings.TrimSpace(part.text) != "" {
-			fmt.Fprintf(b, "%s of event %d (%s):\n\n%s\n", part.what, e.Seq, plain(e.Text), code(part.text))
-		}
-	}
-}
-
-func verifications(b *strings.Builder, events []Event) {
-	var rows []string
-	for _, e := range events {
-		if of(e, VerificationPassed, VerificationFailed) {
-			rows = append(rows, line(e))
-		}
-	}
-	table(b, "Verification", lineHead, rows)
-}
-
-// known are the facts that answer an item of a checklist, by a word in it.
-func known(d Document) []struct{ word, fact string } {
-	s := d.Incident
-	repair := ""
-	if s.Fix != "" {
-		repair = s.Fix + lasted(s.RepairSeconds, "after the fault began")
-	}
-	detect := ""
-	if s.DetectSeconds > 0 {
-		detect = fmt.Sprintf("%s reported it %s after the fault began", s.Alert, words(s.DetectSeconds))
-	}
-	return []struct{ word, fact string }{{"root cause", s.Cause}, {"trace", s.Cause}, {"timeline", fmt.Sprintf("%d events, see above", len(d.Events))},
-		{"mitigat", repair}, {"fix", repair}, {"recover", repair}, {"detect", detect}, {"monitoring", detect}}
-}
-
-// review is the runbook's own checklist. Facts are filled in; ticking is left to people.
-func review(b *strings.Builder, d Document) {
-	if len(d.Checklist) == 0 {
-		return
-	}
-	b.WriteString("## Review checklist of the runbook\n\n")
-	facts := known(d)
-	for _, item := range d.Checklist {
-		fmt.Fprintf(b, "- [ ] %s", plain(item))
-		for _, f := range facts {
-			if f.fact != "" && strings.Contains(strings.ToLower(item), f.word) {
-				fmt.Fprintf(b, " — %s", plain(f.fact))
-				break
-			}
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\n")
-}
-
-func proof(b *strings.Builder, d Document) {
-	fmt.Fprintf(b, "## Proof\n\n%d events, each hashing the one before. Head of the chain: %s\n\n", len(d.Events), exact(d.Head))
-	fmt.Fprintf(b, "Exported %s. To prove that nothing was altered, export as JSON, run `bot verify FILE`, and compare the head with the one posted in the thread.\n", moment(d.ExportedAt))
 }

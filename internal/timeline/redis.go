@@ -119,22 +119,11 @@ const page = 500
 // Events reads a whole timeline in order; ErrNotFound when there is none.
 func (l *Log) Events(ctx context.Context, incident string) ([]Event, error) {
 	var events []Event
-	for from := "-"; ; {
-		rows, err := l.Redis.XRangeN(ctx, streamKey(incident), from, "+", page).Result()
+	for e, err := range l.Read(ctx, incident)() {
 		if err != nil {
-			return nil, away("reading the timeline of "+incident, err)
+			return nil, err
 		}
-		for _, row := range rows {
-			e, err := l.decode(incident, row)
-			if err != nil {
-				return nil, err
-			}
-			events = append(events, e)
-		}
-		if len(rows) < page {
-			break
-		}
-		from = "(" + rows[len(rows)-1].ID
+		events = append(events, e)
 	}
 	if len(events) == 0 {
 		return nil, fmt.Errorf("%q: %w", incident, ErrNotFound)

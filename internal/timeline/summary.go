@@ -33,10 +33,14 @@ type Summary struct {
 
 // facts are what the summary needs of an event's data.
 type facts struct {
-	Request  string    `json:"request"`
-	Run      string    `json:"run"`
-	To       string    `json:"to"`
-	StartsAt time.Time `json:"starts_at"`
+	Request   string    `json:"request"`
+	Run       string    `json:"run"`
+	To        string    `json:"to"`
+	StartsAt  time.Time `json:"starts_at"`
+	Alert     string    `json:"alert"`
+	Pipeline  string    `json:"pipeline"`
+	Severity  string    `json:"severity"`
+	SLOImpact string    `json:"slo_impact"`
 }
 
 // about reads an event's data; data of another shape tells nothing.
@@ -50,47 +54,80 @@ func about(e Event) facts {
 
 // derive fills what the events tell.
 func (s *Summary) derive(events []Event) {
-	s.Cause, s.Fix, s.People = "", "", nil
-	s.ApproveSeconds, s.FixSeconds = 0, 0
-	s.times(events)
-	s.story(events)
-	s.run(events)
+	var d deriver
+	for _, e := range events {
+		d.see(e)
+	}
+	d.into(s)
+}
+
+// deriver gathers what the events tell of an incident, one after the other.
+type deriver struct {
+	told      Summary
+	opened    bool // the event that opened it says what it is
+	diagnosed string
+	proposed  map[string]time.Time
+	run       string
+	started   time.Time
+}
+
+// see takes one event in.
+func (d *deriver) see(e Event) {
+	f := about(e)
+	d.identity(e, f)
+	d.times(e, f)
+	d.story(e)
+	d.lastRun(e, f)
+}
+
+// into fills a summary; what the events do not tell stays as the record says.
+func (d *deriver) into(s *Summary) {
+	t := &d.told
+	if d.opened {
+		s.Alert, s.Pipeline, s.Severity, s.SLOImpact = t.Alert, t.Pipeline, t.Severity, t.SLOImpact
+	}
+	s.Cause, s.Fix, s.People, s.ApproveSeconds, s.FixSeconds = t.Cause, t.Fix, t.People, t.ApproveSeconds, t.FixSeconds
+	for _, at := range []struct{ to, from *time.Time }{{&s.StartedAt, &t.StartedAt}, {&s.OpenedAt, &t.OpenedAt}, {&s.AcknowledgedAt, &t.AcknowledgedAt},
+		{&s.MitigatedAt, &t.MitigatedAt}, {&s.ResolvedAt, &t.ResolvedAt}} {
+		if !at.from.IsZero() {
+			*at.to = *at.from
+		}
+		*at.to = at.to.UTC()
+	}
 	s.DetectSeconds = seconds(s.StartedAt, s.OpenedAt)
 	s.AckSeconds = seconds(s.OpenedAt, s.AcknowledgedAt)
 	s.RepairSeconds = seconds(s.StartedAt, s.MitigatedAt)
 }
 
+// identity takes what the incident is from the event that opened it. Timelines of older versions say it only in the record.
+func (d *deriver) identity(e Event, f facts) {
+	if e.Type != IncidentOpened || d.opened || f.Pipeline == "" {
+		return
+	}
+	d.opened = true
+	d.told.Alert, d.told.Pipeline, d.told.Severity, d.told.SLOImpact = f.Alert, f.Pipeline, f.Severity, f.SLOImpact
+}
+
 // times takes the first of what happens once, and what has happened since the incident was last reopened of the rest.
-func (s *Summary) times(events []Event) {
+func (d *deriver) times(e Event, f facts) {
 	first := func(to *time.Time, at time.Time) {
 		if to.IsZero() {
 			*to = at
 		}
 	}
-	var told Summary
-	for _, e := range events {
-		f := about(e)
-		switch {
-		case e.Type == AlertReceived && !f.StartsAt.IsZero():
-			first(&told.StartedAt, f.StartsAt)
-		case e.Type == IncidentOpened:
-			first(&told.OpenedAt, e.Time)
-		case acknowledges(e, f):
-			first(&told.AcknowledgedAt, e.Time)
-		case e.Type == VerificationPassed, e.Type == IncidentMoved && f.To == "monitoring":
-			first(&told.MitigatedAt, e.Time)
-		case e.Type == IncidentMoved && f.To == "resolved":
-			told.ResolvedAt = e.Time
-		case e.Type == IncidentReopened:
-			told.MitigatedAt, told.ResolvedAt = time.Time{}, time.Time{}
-		}
-	}
-	for _, t := range []struct{ to, from *time.Time }{{&s.StartedAt, &told.StartedAt}, {&s.OpenedAt, &told.OpenedAt}, {&s.AcknowledgedAt, &told.AcknowledgedAt},
-		{&s.MitigatedAt, &told.MitigatedAt}, {&s.ResolvedAt, &told.ResolvedAt}} {
-		if !t.from.IsZero() {
-			*t.to = *t.from
-		}
-		*t.to = t.to.UTC()
+	switch {
+	case e.Type == AlertReceived && !f.StartsAt.IsZero():
+		first(&d.told.StartedAt, f.StartsAt)
+	case e.Type == IncidentOpened:
+		first(&d.told.OpenedAt, e.Time)
+	case acknowledges(e, f):
+		first(&d.told.AcknowledgedAt, e.Time)
+	case e.Type == VerificationPassed, e.Type == IncidentMoved && f.To == "monitoring":
+		first(&d.told.MitigatedAt, e.Time)
+	case e.Type == IncidentMoved && f.To == "resolved":
+		d.told.ResolvedAt = e.Time
+	case e.Type == IncidentReopened:
+		d.told.MitigatedAt, d.told.ResolvedAt = time.Time{}, time.Time{}
 	}
 }
 
@@ -103,39 +140,34 @@ func acknowledges(e Event, f facts) bool {
 }
 
 // story takes the cause, the fix and the people.
-func (s *Summary) story(events []Event) {
-	latest := ""
-	for _, e := range events {
-		switch e.Type {
-		case DiagnosisMade:
-			latest = e.Text
-			if s.Fix == "" {
-				s.Cause = latest
-			}
-		case RunStarted:
-			s.Cause, s.Fix = latest, e.Text
+func (d *deriver) story(e Event) {
+	switch e.Type {
+	case DiagnosisMade:
+		d.diagnosed = e.Text
+		if d.told.Fix == "" {
+			d.told.Cause = d.diagnosed
 		}
-		if name := who(e.Actor); e.Actor.Kind == "person" && !slices.Contains(s.People, name) {
-			s.People = append(s.People, name)
-		}
+	case RunStarted:
+		d.told.Cause, d.told.Fix = d.diagnosed, e.Text
+	}
+	if name := who(e.Actor); e.Actor.Kind == "person" && !slices.Contains(d.told.People, name) {
+		d.told.People = append(d.told.People, name)
 	}
 }
 
-// run takes how long the last run waited for approval, and how long it took.
-func (s *Summary) run(events []Event) {
-	proposed, started := map[string]time.Time{}, time.Time{}
-	run := ""
-	for _, e := range events {
-		f := about(e)
-		switch {
-		case e.Type == PlanProposed:
-			proposed[f.Request] = e.Time
-		case e.Type == RunStarted:
-			run, started = f.Run, e.Time
-			s.ApproveSeconds, s.FixSeconds = seconds(proposed[f.Request], started), 0
-		case e.Type == RunFinished && f.Run == run:
-			s.FixSeconds = seconds(started, e.Time)
+// lastRun takes how long the last run waited for approval, and how long it took.
+func (d *deriver) lastRun(e Event, f facts) {
+	switch {
+	case e.Type == PlanProposed:
+		if d.proposed == nil {
+			d.proposed = map[string]time.Time{}
 		}
+		d.proposed[f.Request] = e.Time
+	case e.Type == RunStarted:
+		d.run, d.started = f.Run, e.Time
+		d.told.ApproveSeconds, d.told.FixSeconds = seconds(d.proposed[f.Request], d.started), 0
+	case e.Type == RunFinished && f.Run == d.run:
+		d.told.FixSeconds = seconds(d.started, e.Time)
 	}
 }
 

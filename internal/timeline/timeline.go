@@ -55,6 +55,7 @@ const (
 var (
 	ErrNotFound = errors.New("no timeline for this incident")
 	ErrBroken   = errors.New("timeline chain is broken")
+	ErrNoRecord = errors.New("this export is for reading and does not hold the record")
 
 	// ErrUnavailable means that Redis did not answer: the event is not known to be durable, so nothing may run.
 	ErrUnavailable = errors.New("redis is away")
