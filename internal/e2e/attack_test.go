@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -451,4 +452,43 @@ func home(w *world, person slacksim.Actor) error {
 		return err
 	}
 	return w.slack.Wait(within(patient), "the Home", func() bool { return person.Home() != nil })
+}
+
+// Every script and test that docs/security.md names is there: no claim outlives its proof.
+func TestSecurityPageNamesItsProofs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := testNames("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(page), -1) {
+		if !tests[name] {
+			t.Errorf("docs/security.md names %s, which is no test", name)
+		}
+	}
+	for _, name := range regexp.MustCompile(`[a-z-]+\.txtar`).FindAllString(string(page), -1) {
+		if _, err := os.Stat(filepath.Join("testdata", name)); err != nil {
+			t.Errorf("docs/security.md names %s: %v", name, err)
+		}
+	}
+}
+
+// testNames are all tests below a folder.
+func testNames(dir string) (map[string]bool, error) {
+	names := map[string]bool{}
+	find := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, found := range find.FindAllStringSubmatch(string(text), -1) {
+			names[found[1]] = true
+		}
+		return err
+	})
+	return names, err
 }
