@@ -44,6 +44,9 @@ type store struct {
 	mute       atomic.Bool // CONFIG is forbidden; asking again would only fill the ACL's log
 }
 
+// Clients do not tell Redis their library (DisableIdentity): Redis before 7.2 does not know the command, and an ACL would
+// have to allow it for nothing.
+
 // openRedis connects to one server, to the master that Sentinels name, or to a Cluster. Nothing is dialled yet.
 func openRedis(c config.Redis) (redis.UniversalClient, error) {
 	secure, err := certificates(c)
@@ -79,6 +82,7 @@ func toServer(c config.Redis, secure *tls.Config) (redis.UniversalClient, error)
 		}
 		options.TLSConfig = secure
 	}
+	options.DisableIdentity = true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return redis.NewClient(options), nil
 }
@@ -86,14 +90,14 @@ func toServer(c config.Redis, secure *tls.Config) (redis.UniversalClient, error)
 func toMaster(c config.Redis, secure *tls.Config) redis.UniversalClient {
 	return redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: c.Sentinel.Master, SentinelAddrs: c.Sentinel.Addresses, SentinelUsername: c.Sentinel.Username, SentinelPassword: c.Sentinel.Password,
-		DB: c.Sentinel.Database, Username: c.Username, Password: c.Password, TLSConfig: secure,
+		DB: c.Sentinel.Database, Username: c.Username, Password: c.Password, TLSConfig: secure, DisableIdentity: true,
 		MaxRetries: failoverTries, MinRetryBackoff: failoverFirst, MaxRetryBackoff: failoverLast,
 	})
 }
 
 func toCluster(c config.Redis, secure *tls.Config) redis.UniversalClient {
 	return redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: c.Cluster.Addresses, Username: c.Username, Password: c.Password, TLSConfig: secure,
+		Addrs: c.Cluster.Addresses, Username: c.Username, Password: c.Password, TLSConfig: secure, DisableIdentity: true,
 		MaxRedirects: failoverTries, MinRetryBackoff: failoverFirst, MaxRetryBackoff: failoverLast,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
