@@ -203,10 +203,14 @@ func plainTree(v any) (tree any) {
 	return tree
 }
 
-// said is every message of the bot in every thread.
+// said is every message of the bot in every thread and direct conversation.
 func (w *world) said() []slacksim.Said {
 	var list []slacksim.Said
-	for _, name := range []string{channel, "C0GENERAL"} {
+	places := []string{channel, "C0GENERAL"}
+	for _, name := range people {
+		places = append(places, "D0"+strings.ToUpper(name))
+	}
+	for _, name := range places {
 		for _, root := range w.slack.Messages(name) {
 			list = append(list, w.slack.Thread(name, root.TS)...)
 		}
@@ -326,7 +330,7 @@ func putOut(conn net.Conn) error {
 	return nil
 }
 
-var ourFile = regexp.MustCompile(`^INC-[0-9]+-[a-z-]+\.(md|json|csv|txt|log|svg|png)$`)
+var ourFile = regexp.MustCompile(`^INC-[0-9]+-[a-z-]+\.(md|html|json|csv|txt|log|svg|png)$`)
 
 func files(ts *testscript.TestScript, _ bool, _ []string) {
 	n := 0
@@ -432,19 +436,24 @@ var readers = map[string]func(context.Context, *redis.Client, string) (any, erro
 
 // choose takes an entry of the newest menu that has it.
 func choose(w *world, person slacksim.Actor, option string) error {
-	err := fmt.Errorf("there is no menu")
+	var err error
 	waited := w.slack.Wait(within(patient), "the entry "+option, func() bool {
 		list := w.thread()
-		for i := len(list) - 1; i >= 0; i-- {
-			if strings.Contains(string(list[i].Blocks), option) {
-				err = person.Choose(within(patient), channel, list[i].TS, option)
-				return true
-			}
+		i := len(list) - 1
+		for i >= 0 && !strings.Contains(string(list[i].Blocks), option) {
+			i--
 		}
-		return false
+		if i < 0 {
+			return false
+		}
+		err = person.Choose(within(patient), channel, list[i].TS, option)
+		return !redrawn(err)
 	})
 	return cmp.Or(waited, err)
 }
+
+// redrawn says that a card was drawn anew between the look and the press; a person would press again.
+func redrawn(err error) bool { return err != nil && strings.Contains(err.Error(), "here any more") }
 
 // home opens the app's Home and waits until it is drawn.
 func home(w *world, person slacksim.Actor) error {

@@ -150,16 +150,19 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func press(w *world, person slacksim.Actor, button string) error {
-	var m slacksim.Said
-	err := w.slack.Wait(within(patient), "the button "+button+"; the thread says:\n"+w.words(), func() bool {
-		var ok bool
-		m, ok = w.holder(button)
-		return ok
+	var err error
+	waited := w.slack.Wait(within(patient), "the button "+button, func() bool {
+		m, ok := w.holder(button)
+		if !ok {
+			return false
+		}
+		err = person.Press(within(patient), channel, m.TS, button)
+		return !redrawn(err)
 	})
-	if err != nil {
-		return err
+	if waited != nil {
+		return fmt.Errorf("%w; the thread says:\n%s", waited, w.words())
 	}
-	return person.Press(within(patient), channel, m.TS, button)
+	return err
 }
 
 func inThread(ts *testscript.TestScript, neg bool, args []string) {
