@@ -65,7 +65,7 @@ func command() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), diagnoseCommand(), lintCommand(), planCommand(), exportCommand(), verifyCommand(), healthCommand(), versionCommand())
+	root.AddCommand(serveCommand(), diagnoseCommand(), lintCommand(), planCommand(), exportCommand(), verifyCommand(), archiveCommand(), healthCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = asUsage(c.Args)
 	}

@@ -152,3 +152,44 @@ func TestExportAndVerify(t *testing.T) {
 		t.Errorf("export as pdf: exit %d %s", code, errs)
 	}
 }
+
+// What `bot archive` keeps, `bot archive --read` gives back and `bot verify` proves.
+func TestArchive(t *testing.T) {
+	server := miniredis.RunT(t)
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = rdb.Close() })
+	inc, _, err := (&incident.Store{Redis: rdb, Now: time.Now}).Receive(t.Context(), alert.Alert{Source: "alertmanager", Name: "KafkaConnectTaskFailure", Status: alert.Firing, Connector: "postgres-sink-connector", StartsAt: time.Now()}, incident.Key{Pipeline: "warehouse"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&timeline.Log{Redis: rdb, Now: time.Now}).Append(t.Context(), timeline.Event{Incident: inc.ID, Type: timeline.NoteAdded, Actor: timeline.Bot, Text: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	base := settings + "redis: {url: 'redis://" + server.Addr() + "/0'}\n"
+	if code, _, errs := bot(t, "", "archive", inc.ID, "--config", file(t, "c.yaml", base)); code != 1 || !strings.Contains(errs, "archive.url: not set") {
+		t.Errorf("without an archive: exit %d %s", code, errs)
+	}
+	url := os.Getenv("CDCBOT_LAB_POSTGRES_ROOT")
+	if url == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CDCBOT_LAB_POSTGRES_ROOT is not set; the lab must be up where CI=true")
+		}
+		t.Skip("the lab is not up; make lab")
+	}
+	config := file(t, "c.yaml", base+"archive: {url: '"+url+"'}\n")
+	code, said, errs := bot(t, "", "archive", inc.ID, "--config", config)
+	if code != 0 || !strings.Contains(said, "archived: "+inc.ID+", 1 events, head ") {
+		t.Fatalf("archive: exit %d %s %s", code, said, errs)
+	}
+	head := strings.TrimSpace(said[strings.LastIndex(said, " "):])
+	code, export, errs := bot(t, "", "archive", "--read", inc.ID, "--config", config)
+	if code != 0 {
+		t.Fatalf("read: exit %d %s", code, errs)
+	}
+	if code, out, errs := bot(t, export, "verify", "-"); code != 0 || !strings.Contains(out, "1 events") {
+		t.Errorf("verify with head %s: exit %d %s %s", head, code, out, errs)
+	}
+	if code, _, errs := bot(t, "", "archive", "--read", "INC-99999999", "--config", config); code != 1 || !strings.Contains(errs, "no timeline of this incident") {
+		t.Errorf("an unknown incident: exit %d %s", code, errs)
+	}
+}

@@ -79,6 +79,39 @@ func verifyCommand() *cobra.Command {
 	return c
 }
 
+func archiveCommand() *cobra.Command {
+	var path string
+	var read bool
+	c := &cobra.Command{
+		Use: "archive INCIDENT", Short: "Keep the timeline of an incident in PostgreSQL, or read it back", Args: cobra.ExactArgs(1),
+		Long:    "Write the timeline to the archive (archive.url), read it back, verify it, and print its head. The bot does the same by itself\nafter an incident has ended. With --read the newest record is printed as it was written: give it to bot verify.",
+		Example: "  bot archive INC-7 --config cdcbot.yaml\n  bot archive --read INC-7 --config cdcbot.yaml | bot verify -",
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := config.Load(path, os.Environ())
+			if err != nil {
+				return err
+			}
+			if read {
+				export, _, err := app.ArchivedTimeline(c.Context(), cfg, args[0])
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(c.OutOrStdout(), export)
+				return err
+			}
+			head, events, err := app.ArchiveTimeline(c.Context(), cfg, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "archived: %s, %d events, head %s\n", args[0], events, head)
+			return err
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&read, "read", false, "print the newest record instead")
+	return c
+}
+
 // recordOf reads an export that holds its record, or Markdown beside the file that does.
 func recordOf(in io.Reader, record string) (timeline.Document, error) {
 	if record == "" {

@@ -241,6 +241,10 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Timers:    remediation.Timers{Remind: c.Approval.Remind},
 		Painter:   remediation.NewPainter(room),
 	}
+	if store, err := openArchive(c.Archive); err == nil && store != nil { // config has checked the URL
+		f.ArchiveAfter = c.Archive.After
+		f.Archive = func(ctx context.Context, id string) (string, int64, error) { return archived(ctx, f, store, id) }
+	}
 	if c.Page.Enabled() {
 		f.Timers.Page = c.Approval.Page
 	}

@@ -18,6 +18,11 @@ import (
 
 // ExportTimeline reads an incident's timeline from Redis and writes it to w as "md", "html", "json" or "csv": `bot export`.
 func ExportTimeline(ctx context.Context, c *config.Config, id, format string, w io.Writer) error {
+	return offline(c, func(f *remediation.Flow) error { return exportTo(ctx, f, id, format, w) })
+}
+
+// offline is a corridor that reads, for commands beside a bot that runs.
+func offline(c *config.Config, do func(*remediation.Flow) error) error {
 	rdb, err := openRedis(c.Redis)
 	if err != nil {
 		return err
@@ -32,7 +37,7 @@ func ExportTimeline(ctx context.Context, c *config.Config, id, format string, w 
 		return err
 	}
 	f := &remediation.Flow{Incidents: &incident.Store{Redis: rdb, Now: time.Now}, Timeline: &timeline.Log{Redis: rdb, Now: time.Now, Redact: redact.New(c.Secrets()...).Text, Seal: ring}, Library: books, Now: time.Now, Log: zap.NewNop()}
-	return exportTo(ctx, f, id, format, w)
+	return do(f)
 }
 
 // exportTo writes an incident's timeline with what the runbook asks for in a review, however long it is.

@@ -35,6 +35,7 @@ var policy = map[string][]string{
 	"alert":               {},
 	"drift":               {},
 	"history":             {},
+	"archive":             {},
 	"chart":               {},
 	"connect":             {},
 	"connect/connecttest": {},

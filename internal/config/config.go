@@ -29,6 +29,7 @@ type Config struct {
 	Docker     Docker              `key:"docker"`
 	Kubernetes Kubernetes          `key:"kubernetes"`
 	Page       Page                `key:"page"`
+	Archive    Archive             `key:"archive"`
 	Pipelines  map[string]Pipeline `key:"pipelines" marker:"CONNECT_URL"`
 }
 
@@ -54,6 +55,13 @@ type Page struct {
 
 // Enabled reports whether anybody can be paged.
 func (p Page) Enabled() bool { return p.PagerDutyKey != "" || p.URL != "" }
+
+// Archive is the PostgreSQL database where the timelines of what is over are kept. Without a URL they stay in Redis alone.
+type Archive struct {
+	URL      string        `key:"url" check:"postgres"`
+	Password string        `key:"password" secret:"true"`
+	After    time.Duration `key:"after" default:"1h" min:"0s"`
+}
 
 // Log says how much is logged and in which form.
 type Log struct {

@@ -93,6 +93,9 @@ type Flow struct {
 	Poll    time.Duration // between looks while verifying; default 1 s
 	Again   time.Duration // how old a diagnosis of an open incident may grow before the bot looks again by itself; 0 never
 
+	Archive      Archive       // where the record of what is over goes; nil: nowhere
+	ArchiveAfter time.Duration // how long after its end
+
 	Timers Timers
 	Codes  *approval.Codes // of the second factor; nil when nobody has one
 
@@ -122,6 +125,7 @@ const (
 	Execute     JobKind = "execute"     // stages 6 and 7
 	Expire      JobKind = "expire"      // a request nobody answered
 	Settle      JobKind = "settle"      // the quiet period is over
+	Archiving   JobKind = "archive"     // an incident that is over is kept for good
 	Remind      JobKind = "remind"      // a request that nobody has answered yet
 	CallSecond  JobKind = "call-second" // the same, later
 	Escalate    JobKind = "escalate"    // the runbook's time for a recovery is over
@@ -149,6 +153,8 @@ func (f *Flow) Work(ctx context.Context, j Job) error {
 		return f.callSecond(ctx, j.Request)
 	case Escalate:
 		return f.escalate(ctx, j.Incident)
+	case Archiving:
+		return f.archive(ctx, j.Incident)
 	}
 	return fmt.Errorf("job %q: unknown kind %q", j.ID(), j.Kind)
 }

@@ -322,5 +322,8 @@ func (f *Flow) move(ctx context.Context, id string, to incident.State, who timel
 	if err := f.record(ctx, id, timeline.IncidentMoved, who, "", text, map[string]any{"from": from, "to": to, "version": inc.Version}); err != nil {
 		return err
 	}
+	if err := f.armArchive(ctx, id, to); err != nil {
+		return err
+	}
 	return f.touch(ctx, id)
 }

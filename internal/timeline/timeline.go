@@ -31,6 +31,7 @@ const (
 	GlassReviewed      Type = "plan.glass_reviewed"
 	Paged              Type = "incident.paged"
 	Escalated          Type = "incident.escalated" // the runbook's time for a recovery is over
+	IncidentArchived   Type = "incident.archived"  // its record was written for good and read back; data: head, events
 	PolicyChanged      Type = "policy.changed"     // of approvals, or of a runbook that open incidents use
 	RunStarted         Type = "run.started"
 	StepStarted        Type = "step.started"
@@ -47,6 +48,9 @@ const (
 	MessagePosted      Type = "message.posted" // what people write in the thread
 	MessageEdited      Type = "message.edited"
 	MessageDeleted     Type = "message.deleted"
+	MessagePinned      Type = "message.pinned"
+	MessageUnpinned    Type = "message.unpinned"
+	MessageReacted     Type = "message.reacted" // with an emoji that means something; data: emoji
 	TimelineExported   Type = "timeline.exported"
 	BotError           Type = "bot.error" // something went wrong with the bot itself
 )
