@@ -95,10 +95,12 @@ func toMaster(c config.Redis, secure *tls.Config) redis.UniversalClient {
 	})
 }
 
+// toCluster asks every second who has which slots: by itself the client asks once a minute, and until then goes on
+// calling a master that is dead.
 func toCluster(c config.Redis, secure *tls.Config) redis.UniversalClient {
 	return redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: c.Cluster.Addresses, Username: c.Username, Password: c.Password, TLSConfig: secure, DisableIdentity: true,
-		MaxRedirects: failoverTries, MinRetryBackoff: failoverFirst, MaxRetryBackoff: failoverLast,
+		MaxRedirects: failoverTries, MinRetryBackoff: failoverFirst, MaxRetryBackoff: failoverLast, ClusterStateReloadInterval: time.Second,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }
