@@ -78,7 +78,7 @@ func toServer(c config.Redis, secure *tls.Config) (redis.UniversalClient, error)
 	options.Password = cmp.Or(c.Password, options.Password)
 	if secure != nil {
 		if options.TLSConfig != nil {
-			secure.ServerName = options.TLSConfig.ServerName
+			secure.ServerName, secure.InsecureSkipVerify = options.TLSConfig.ServerName, options.TLSConfig.InsecureSkipVerify
 		}
 		options.TLSConfig = secure
 	}

@@ -19,19 +19,25 @@ const (
 	aclPassword = "acl-password-of-the-test"
 )
 
-// documented is the ACL that docs/redis.md gives, as arguments of the command.
-func documented(t *testing.T) []any {
+// The ACLs of docs/redis.md, in its order.
+const (
+	aclOfServers = iota
+	aclOfSentinels
+)
+
+// documented is an ACL that docs/redis.md gives, as arguments of the command.
+func documented(t *testing.T, which int) []any {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "redis.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := regexp.MustCompile("(?s)```\n(ACL SETUSER .*?)```").FindSubmatch(page)
-	if block == nil {
-		t.Fatal("docs/redis.md has no block that starts with ACL SETUSER")
+	blocks := regexp.MustCompile("(?s)```\n(ACL SETUSER .*?)```").FindAllSubmatch(page, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("docs/redis.md has %d blocks that start with ACL SETUSER, want the servers' and the Sentinels'", len(blocks))
 	}
 	var args []any
-	for _, word := range strings.Fields(strings.ReplaceAll(string(block[1]), "PASSWORD", aclPassword)) {
+	for _, word := range strings.Fields(strings.ReplaceAll(string(blocks[which][1]), "PASSWORD", aclPassword)) {
 		args = append(args, word)
 	}
 	return args
@@ -45,7 +51,7 @@ var rare = map[string]string{
 
 // What no incident of a test may reach is in the scripts: the ACL allows every command of all of them.
 func TestACLAllowsEveryScript(t *testing.T) {
-	acl := fmt.Sprint(documented(t)...)
+	acl := fmt.Sprint(documented(t, aclOfServers)...)
 	scripts, err := filepath.Glob(filepath.Join("..", "*", "*.lua"))
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("%d scripts, %v", len(scripts), err)
@@ -77,7 +83,7 @@ func TestWholeIncidentUnderTheDocumentedACL(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, s := range row.servers {
-				s.do(documented(t)...)
+				s.do(documented(t, aclOfServers)...)
 				s.do("CONFIG", "RESETSTAT")
 			}
 			row.config.Username, row.config.Password = aclUser, aclPassword
@@ -96,7 +102,7 @@ func TestWholeIncidentUnderTheDocumentedACL(t *testing.T) {
 			}
 		})
 	}
-	for _, word := range documented(t) {
+	for _, word := range documented(t, aclOfServers) {
 		command, ok := strings.CutPrefix(word.(string), "+")
 		if _, known := rare[command]; ok && !used[command] && !known {
 			t.Errorf("nothing used %s: take it out of the ACL, or say in rare when it is needed", command)
@@ -129,5 +135,37 @@ func (o *outage) scraped() {
 	o.check(err)
 	if !strings.Contains(string(text), `cdcbot_jobs{state="dead"} 0`) {
 		o.t.Errorf("the metrics lack the depth of the queue:\n%s", o.warnings())
+	}
+}
+
+// The Sentinels' user may ask who the master is, and hear of another; a failover is survived with that.
+func TestSentinelsUnderTheDocumentedACL(t *testing.T) {
+	s := bootTrio(t, "--min-replicas-to-write", "1")
+	for _, each := range append(s.replicas[:2:2], s.master) {
+		each.do(documented(t, aclOfServers)...)
+	}
+	for _, each := range s.sentinels {
+		each.do(documented(t, aclOfSentinels)...)
+	}
+	c := s.config()
+	c.Username, c.Password, c.Sentinel.Username, c.Sentinel.Password = aclUser, aclPassword, aclUser, aclPassword
+	rdb := open(t, c)
+	if err := ping(t.Context(), rdb); err != nil {
+		t.Fatal(err)
+	}
+	wrong := c
+	wrong.Sentinel.Password = "wrong"
+	if err := ping(t.Context(), open(t, wrong)); err == nil {
+		t.Error("the Sentinels took a wrong password")
+	}
+	s.master.kill()
+	s.promoted()
+	eventually(t, "the next master is found", func() bool { return ping(t.Context(), rdb) == nil })
+	for _, each := range append(s.replicas[:2:2], s.sentinels...) {
+		for _, refusal := range refusals(each) {
+			if !strings.HasPrefix(refusal, "auth") { // the wrong password above
+				t.Errorf("%s refused: %s", each.addr, refusal)
+			}
+		}
 	}
 }
