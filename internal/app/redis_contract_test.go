@@ -21,6 +21,7 @@ import (
 var contracts = []string{"approval", "incident", "timeline"}
 
 func TestContractsOnACluster(t *testing.T) {
+	t.Parallel()
 	n := bootCluster(t, false)
 	for _, pkg := range contracts {
 		t.Run(pkg, func(t *testing.T) { play(t, pkg, "CLUSTER="+n.masters[0].addr) })
@@ -29,6 +30,7 @@ func TestContractsOnACluster(t *testing.T) {
 
 // The master is killed without a farewell in the middle of the contract.
 func TestContractsThroughAFailover(t *testing.T) {
+	t.Parallel()
 	for _, pkg := range contracts {
 		t.Run(pkg, func(t *testing.T) {
 			s := bootTrio(t, "--min-replicas-to-write", "1")
@@ -169,3 +171,26 @@ func onShape(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 	})
 }
 `
+
+// On a Cluster a key that is not named may lie elsewhere. Redis itself refuses named keys of several slots; that a script
+// touches no others is read off its source, where every key is one of KEYS.
+func TestScriptsNameTheirKeys(t *testing.T) {
+	scripts, err := filepath.Glob(filepath.Join("..", "*", "*.lua"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("%d scripts, %v", len(scripts), err)
+	}
+	for _, script := range scripts {
+		source, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, named := range regexp.MustCompile(`(?m)^local (\w+) = (KEYS\[\d\])$`).FindAllSubmatch(source, -1) {
+			source = regexp.MustCompile(`', `+string(named[1])+`\b`).ReplaceAll(source, append([]byte("', "), named[2]...))
+		}
+		calls := strings.Count(string(source), "redis.call(") + strings.Count(string(source), "redis.pcall(")
+		named := len(regexp.MustCompile(`redis\.p?call\(\s*['"]\w+['"]\s*,\s*KEYS\[`).FindAll(source, -1))
+		if calls == 0 || calls != named {
+			t.Errorf("%s: %d of %d calls name a key of KEYS", script, named, calls)
+		}
+	}
+}
