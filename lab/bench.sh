@@ -23,7 +23,9 @@ run history '.' 20x
 run chart '.' 20x
 run drift '.' 200x
 echo "# decisions; appending to a timeline"
-run approval '.' 200x
+run approval 'Decide' 200x
+echo "# a thousand people press Approve at once: how long each waits"
+run approval 'Crowd' 20x
 run timeline 'Append' 200x
 echo "# 100,000 events in each format, with the heap in use at most"
 run timeline 'Export' 2x

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 
 	"cdcbot/internal/seal"
 )
@@ -30,6 +31,8 @@ type Store struct {
 	// Seal proves that requests and decisions were written by this bot: write access to Redis is no power to approve. A nil
 	// one seals nothing.
 	Seal *seal.Ring
+
+	looks singleflight.Group // reads of one request that are under way
 }
 
 //go:embed ask.lua

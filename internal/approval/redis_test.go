@@ -18,7 +18,7 @@ import (
 	"cdcbot/internal/seal"
 )
 
-func dial(t *testing.T, addr string) redis.UniversalClient {
+func dial(t testing.TB, addr string) redis.UniversalClient {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialTimeout: time.Second,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
@@ -44,14 +44,14 @@ func onEach(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 // process is a real Redis with an append-only file in a folder of its own. It syncs always: with everysec, Redis puts off a
 // write while an earlier sync is under way, and kill -9 then loses what it has acknowledged (measured: 2 of 15 crashes).
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	port   string
 	dir    string
 	cmd    *exec.Cmd
 	client redis.UniversalClient
 }
 
-func startRedis(t *testing.T) *process {
+func startRedis(t testing.TB) *process {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -92,7 +92,7 @@ func (p *process) kill() {
 	p.cmd = nil
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,9 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision) (Request, err
 	if err != nil {
 		return Request{}, err
 	}
+	if asked.State != Pending { // a crowd that comes too late is told so without another look
+		return asked, fmt.Errorf("deciding %s: %w", id, ErrNotPending)
+	}
 	if asked.StepUp && d.Verdict == Approve && d.Proof == "" {
 		return asked, ErrCodeNeeded
 	}
@@ -126,26 +130,48 @@ func (s *Store) sealed(ctx context.Context, doing, id string, domain func(id, bo
 	if !isID(id) {
 		return r, nil, "", fmt.Errorf("%s %q: %w", doing, id, ErrNotFound)
 	}
-	asked, err := s.Redis.HMGet(ctx, requestKey(id), "body", "seal").Result()
+	seen, err := s.look(ctx, id)
 	if err != nil {
-		return r, nil, "", away(doing+" "+id, err)
-	}
-	body, found := asked[0].(string)
-	if !found {
-		return r, nil, "", fmt.Errorf("%s %q: %w", doing, id, ErrNotFound)
-	}
-	own, _ := asked[1].(string)
-	if err = s.Seal.Check("request "+id, []byte(body), own); err != nil {
-		return r, nil, "", fmt.Errorf("%s %s: %w: %w", doing, id, ErrForged, err)
-	}
-	if err := json.Unmarshal([]byte(body), &r); err != nil {
-		return r, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
+		return r, nil, "", fmt.Errorf("%s: %w", doing, err)
 	}
 	if record, err = json.Marshal(what); err != nil {
-		return r, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
+		return seen.Request, nil, "", fmt.Errorf("%s %s: %w", doing, id, err)
 	}
-	return r, record, s.Seal.Sum(domain(id, body), record), nil
+	return seen.Request, record, s.Seal.Sum(domain(id, seen.body), record), nil
 }
+
+// glance is a request as somebody read it a moment ago, with the text that was sealed.
+type glance struct {
+	Request
+	body string
+}
+
+// look reads a request, together with everybody who wants to at this moment: a crowd that presses at once makes one read.
+// What it says may be a moment old. What was asked never changes, and a request that has ended never waits again, so that
+// an old look only sends somebody on to the script, which decides.
+func (s *Store) look(ctx context.Context, id string) (glance, error) {
+	seen := s.looks.DoChan(id, func() (any, error) {
+		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+		defer cancel()
+		fields, err := s.Redis.HGetAll(own, requestKey(id)).Result()
+		if err != nil {
+			return glance{}, away("reading "+id, err)
+		}
+		r, err := s.decode(id, fields)
+		return glance{r, fields["body"]}, err
+	})
+	select {
+	case <-ctx.Done():
+		return glance{}, away("reading "+id, ctx.Err())
+	case result := <-seen:
+		g, _ := result.Val.(glance)
+		g.Decisions = slices.Clone(g.Decisions) // each has its own
+		return g, result.Err
+	}
+}
+
+// lookWithin bounds a read that several wait for.
+const lookWithin = 5 * time.Second
 
 // BreakGlass lets the requester act alone, for a reason, when nobody has answered until AloneFrom. It is the one way past
 // the second person; who calls it has paged one. Errors: ErrNever, ErrEarly, ErrNotRequester and those of Decide.
@@ -172,6 +198,11 @@ func (s *Store) BreakGlass(ctx context.Context, id, user, digest, reason string)
 func (s *Store) after(ctx context.Context, id string, refusal error) (Request, error) {
 	if errors.Is(refusal, ErrUnavailable) {
 		return Request{}, refusal
+	}
+	if errors.Is(refusal, ErrNotPending) { // most of a crowd; a look from before the end does not show it
+		if seen, err := s.look(ctx, id); err == nil && seen.State != Pending {
+			return seen.Request, refusal
+		}
 	}
 	r, err := s.Get(ctx, id)
 	if refusal != nil {
