@@ -70,6 +70,7 @@ func TestACLAllowsEveryScript(t *testing.T) {
 }
 
 func TestWholeIncidentUnderTheDocumentedACL(t *testing.T) {
+	t.Parallel()
 	one := boot(t, promised...)
 	n := bootCluster(t, true, "--min-replicas-to-write", "1")
 	used := map[string]bool{}
@@ -140,6 +141,7 @@ func (o *outage) scraped() {
 
 // The Sentinels' user may ask who the master is, and hear of another; a failover is survived with that.
 func TestSentinelsUnderTheDocumentedACL(t *testing.T) {
+	t.Parallel()
 	s := bootTrio(t, "--min-replicas-to-write", "1")
 	for _, each := range append(s.replicas[:2:2], s.master) {
 		each.do(documented(t, aclOfServers)...)

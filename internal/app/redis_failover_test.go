@@ -58,6 +58,7 @@ func persist(t *testing.T, what string, call func(context.Context) error) {
 // What was acknowledged before a master died is known to the next: who agreed, who holds the pipeline, what happened.
 // An approval that was used stays used.
 func TestStateSurvivesAFailover(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name string
 		boot func(*testing.T) (config.Redis, func())
@@ -143,6 +144,7 @@ func (n *nodes) lose(t *testing.T, key string) {
 // Without min-replicas-to-write a failover may lose the newest writes. A lease that was lost so is noticed: its holder is
 // refused, and another can take it.
 func TestLostLeaseIsNoticed(t *testing.T) {
+	t.Parallel()
 	s := bootTrio(t)
 	c := s.config()
 	c.Accept = []string{config.RiskReplicas}

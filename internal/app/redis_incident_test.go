@@ -192,6 +192,7 @@ func (o *outage) ready() {
 }
 
 func TestWholeIncidentOnACluster(t *testing.T) {
+	t.Parallel()
 	n := bootCluster(t, true, "--min-replicas-to-write", "1")
 	o := newOutage(t, n.config())
 	o.ready()
@@ -210,6 +211,7 @@ func TestWholeIncidentOnACluster(t *testing.T) {
 // The master dies without a farewell while somebody is asked: the approval is given to its successor, which knows all. In
 // the Cluster it is the one that has the queue; there each master has one replica, so none must be insisted on afterwards.
 func TestWholeIncidentThroughAFailover(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name string
 		boot func(*testing.T) (config.Redis, func())

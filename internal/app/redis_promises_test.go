@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"cdcbot/internal/config"
 )
 
@@ -39,6 +41,26 @@ func TestUnsafeRedisIsRefused(t *testing.T) {
 	}
 }
 
+// The bot does not start on what it refuses, and says why; what is accepted or has mended lets it start.
+func TestStartOnAnUnsafeRedis(t *testing.T) {
+	s := boot(t, promised...)
+	start := func(accept ...string) error {
+		a := &App{redis: open(t, config.Redis{URL: "redis://" + s.addr, Accept: accept}), log: zap.NewNop()}
+		return a.storage(t.Context())
+	}
+	s.do("CONFIG", "SET", "appendfsync", "everysec")
+	if err := start(); !errors.Is(err, errNotDurable) || !strings.Contains(err.Error(), "set always") {
+		t.Errorf("everysec: got %v", err)
+	}
+	if err := start(config.RiskFsync); err != nil {
+		t.Errorf("accepted: %v", err)
+	}
+	s.do("CONFIG", "SET", "appendfsync", "always")
+	if err := start(); err != nil {
+		t.Errorf("set right: %v", err)
+	}
+}
+
 // What may mend by itself is waited for, not died of.
 func TestWhatMayMendIsWaitedFor(t *testing.T) {
 	for _, row := range []struct {
@@ -63,6 +85,7 @@ func TestWhatMayMendIsWaitedFor(t *testing.T) {
 
 // Every server of a Cluster is asked, replicas too: one of them may be the master a second later.
 func TestEveryServerOfAClusterIsAsked(t *testing.T) {
+	t.Parallel()
 	n := bootCluster(t, true)
 	rdb := open(t, n.config())
 	want := "min-replicas-to-write is 0"
@@ -90,6 +113,7 @@ func TestEveryServerOfAClusterIsAsked(t *testing.T) {
 
 // A Cluster without replicas, and a master without them behind Sentinels, lose all on one disk.
 func TestReplicasAreAskedFor(t *testing.T) {
+	t.Parallel()
 	rdb := open(t, bootCluster(t, false, "--min-replicas-to-write", "0").config())
 	if err := durable(t.Context(), rdb); !errors.Is(err, errNotDurable) || strings.Count(err.Error(), "no replica is connected") != 3 {
 		t.Errorf("got %v, want each master's complaint", err)

@@ -34,7 +34,7 @@ type server struct {
 // promised are the settings under which Redis keeps what it acknowledges.
 var promised = []string{"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"}
 
-// boot starts a redis-server with more settings; user and password are those of the test's own client.
+// boot starts a redis-server with more settings; it ends with the test.
 func boot(t *testing.T, more ...string) *server {
 	t.Helper()
 	s := &server{t: t, addr: free(t), dir: t.TempDir(), args: more}
@@ -99,18 +99,23 @@ func (s *server) info(key string) string {
 	return parseInfo(s.own.Info(context.Background()).Val())[key]
 }
 
+// free finds a port of loopback that nobody has, and nobody the one 10000 above, where a Cluster's node has its bus.
 func free(t *testing.T) string {
 	t.Helper()
-	for {
+	for range 100 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = l.Close()
-		if port := l.Addr().(*net.TCPAddr).Port; port < 55000 { // a Cluster's bus is 10000 above
-			return fmt.Sprintf("127.0.0.1:%d", port)
+		bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port+10000))
+		if err == nil {
+			_ = bus.Close()
+			return l.Addr().String()
 		}
 	}
+	t.Fatal("no free port with a free one 10000 above")
+	return ""
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
