@@ -217,7 +217,9 @@ func (w *world) webhook(body, bearer string) (int, map[string]any, error) {
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+bearer)
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err

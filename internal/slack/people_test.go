@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"cdcbot/internal/approval"
 )
@@ -83,5 +85,39 @@ func TestPeopleFailClosedAndForgetAfterAMinute(t *testing.T) {
 	}
 	if _, err := b.People("@nobody").Person(t.Context(), "U1"); err == nil {
 		t.Error("a group that does not exist let somebody through")
+	}
+}
+
+// Since when somebody is in a group is since the bot first looked, by itself, and without the memory nobody is told of.
+func TestPeopleKnowSinceWhenSomebodyIsInAGroup(t *testing.T) {
+	f := newFake(t)
+	now := noon
+	b := f.bot(func(o *Options) { o.Now = func() time.Time { return now } })
+	members := []string{"U1"}
+	f.answer("usergroups.list", func(url.Values) (int, any) {
+		return http.StatusOK, map[string]any{"ok": true, "usergroups": []any{map[string]any{"id": "S1", "handle": "cdc-approvers"}}}
+	})
+	f.answer("usergroups.users.list", func(url.Values) (int, any) { return http.StatusOK, map[string]any{"ok": true, "users": members} })
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = client.Close() }) // the test ends
+	p := b.People("@cdc-approvers")
+	p.Members = &approval.Members{Redis: client, Now: func() time.Time { return now }}
+	if err := p.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now, members = now.Add(time.Hour), []string{"U1", "U2"}
+	for id, want := range map[string]time.Duration{"U1": time.Hour, "U2": 0} {
+		who, err := p.Anew(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := who.At.Sub(who.Since["@cdc-approvers"]); got != want {
+			t.Errorf("%s is known for %s, want %s", id, got, want)
+		}
+	}
+	server.Close()
+	if who, err := p.Anew(t.Context(), "U1"); !errors.Is(err, approval.ErrUnavailable) {
+		t.Errorf("without memory: %+v, %v; want ErrUnavailable", who, err)
 	}
 }
