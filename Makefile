@@ -36,6 +36,11 @@ bench: ## print latencies and memory
 diagnosis-report: ## score the diagnosis on real failures: accuracy, confusion, calibration, false alarms
 	$(GO) test ./internal/diagnosis -run 'TestCorpus|TestMessages' -count=1 -v -report | grep -v '^\(=== RUN\|--- PASS\|PASS\)'
 
+TORTURE ?= 10000
+.PHONY: torture
+torture: ## every night: TORTURE randomized runs under faults, kill -9 at every boundary, the whole matrix; prints figures
+	CDCBOT_TORTURE=$(TORTURE) $(GO) test ./internal/e2e -run 'Torture|Thousand|Boundary|FaultMatrix' -count=1 -v -timeout 60m | grep -v '^=== '
+
 .PHONY: fmt
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
