@@ -42,6 +42,11 @@ torture: ## every night: TORTURE randomized runs under faults, kill -9 at every 
 	CDCBOT_TORTURE=$(TORTURE) $(GO) test ./internal/e2e -run 'Torture|Thousand|Boundary|FaultMatrix' -count=1 -v -timeout 60m | grep -v '^=== '
 	$(GO) test ./internal/remediation -run '^TestTorture$$' -count=1 -v -runs $(TORTURE) -parallel 48 -timeout 60m | grep -v '^=== \|--- PASS'
 
+DEPTH ?= 7
+.PHONY: model
+model: ## visit every state of the approval protocol, DEPTH moves deep; prints how many there are (docs/model.md)
+	$(GO) test ./internal/approval -run 'TestEveryState|TestTheExplorerFinds' -count=1 -v -depth $(DEPTH) -timeout 60m | grep -v '^=== '
+
 .PHONY: fmt
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
