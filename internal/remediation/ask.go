@@ -48,6 +48,11 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
 		Requester: w.By.ID, Reason: w.Reason, Needed: f.Policy.Needed(string(plan.Risk), w.By.ID == ""),
 	})
+	if errors.Is(err, approval.ErrDuplicate) {
+		if unseen := f.askedBefore(ctx, req, plan, looks); unseen != nil {
+			return req, unseen
+		}
+	}
 	if err != nil {
 		return req, fmt.Errorf("asking for %q on %s: %w", plan.Title, inc.ID, err)
 	}
@@ -55,6 +60,26 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		return req, err
 	}
 	return req, f.asked(ctx, req, plan, looks, w.By)
+}
+
+// askedBefore finishes what asking does for a request that waits already: who stored it may have died before it was
+// written down and drawn, and then nobody could see it. Doing it twice changes nothing.
+func (f *Flow) askedBefore(ctx context.Context, req approval.Request, plan runbook.Plan, looks []Look) error {
+	known, err := f.Journal.Looks(ctx, req.Incident, req.ID)
+	if err != nil {
+		return err
+	}
+	if known == nil {
+		if err := f.Journal.SaveLooks(ctx, req.Incident, req.ID, looks); err != nil {
+			return err
+		}
+		known = looks
+	}
+	by := Person{ID: req.Requester}
+	if by.ID != "" {
+		by.Name = f.name(ctx, by.ID, nil)
+	}
+	return f.asked(ctx, req, plan, known, by)
 }
 
 func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Plan, looks []Look, by Person) error {

@@ -1,0 +1,35 @@
+package remediation
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"cdcbot/internal/approval"
+	"cdcbot/internal/timeline"
+)
+
+// A bot that dies right after a request is stored leaves one that nobody sees; whoever asks again brings it into the
+// timeline and the thread, as the request of who asked first.
+func TestAskFinishesWhatACrashLeft(t *testing.T) {
+	s := newStage(t)
+	s.fire()
+	inc, err := s.Incidents.Get(t.Context(), "INC-1")
+	s.must(err)
+	plan, recipe, err := s.fresh(inc, s.derive(t.Context(), s.Pipelines[inc.Pipeline], restartSink()))
+	s.must(err)
+	stored, err := s.Approvals.Ask(t.Context(), approval.Request{Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk), Requester: "UONCALL", Needed: 1})
+	s.must(err)
+	for range 2 {
+		req, err := s.Ask(t.Context(), Wish{Incident: "INC-1", Recipe: restartSink(), By: Person{ID: "UOTHER", Name: "other"}})
+		if !errors.Is(err, approval.ErrDuplicate) || req.ID != stored.ID {
+			t.Fatalf("asking again: %s, %v; want %s and ErrDuplicate", req.ID, err, stored.ID)
+		}
+	}
+	events, err := s.Timeline.Events(t.Context(), "INC-1")
+	s.must(err)
+	proposed := slices.DeleteFunc(events, func(e timeline.Event) bool { return e.Type != timeline.PlanProposed })
+	if len(proposed) != 1 || proposed[0].Actor.ID != "UONCALL" {
+		t.Errorf("the timeline holds %v; want one request, of UONCALL", proposed)
+	}
+}
