@@ -40,7 +40,6 @@ TORTURE ?= 10000
 .PHONY: torture
 torture: ## every night: TORTURE randomized runs under faults, kill -9 at every boundary, the whole matrix; prints figures
 	CDCBOT_TORTURE=$(TORTURE) $(GO) test ./internal/e2e -run 'Torture|Thousand|Boundary|FaultMatrix' -count=1 -v -timeout 60m | grep -v '^=== '
-	$(GO) test ./internal/remediation -run 'TestTorture$$' -count=1 -v -timeout 60m -runs=$(TORTURE) | grep -v '^=== '
 	$(GO) test ./internal/remediation -run '^TestTorture$$' -count=1 -v -runs $(TORTURE) -parallel 48 -timeout 60m | grep -v '^=== \|--- PASS'
 
 DEPTH ?= 7
