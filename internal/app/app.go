@@ -182,7 +182,7 @@ func keys(c config.Seal) (*seal.Ring, error) {
 func (a *App) wire(books library) error {
 	c := a.config
 	mask := redact.New(c.Secrets()...)
-	bot, err := slack.New(slack.Options{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections,
+	bot, err := slack.New(slack.Options{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections, Record: c.Slack.Record,
 		Logger: a.log.Named("slack"), Registerer: a.metrics, Now: time.Now, Seen: slack.SeenRedis{Redis: a.redis}, Threads: slack.RedisRefs{Redis: a.redis}})
 	if err != nil {
 		return err

@@ -41,9 +41,20 @@ func (l listener) Message(ctx context.Context, m slack.ThreadMessage) error {
 	if who, err := l.people.Person(ctx, m.User.ID); err == nil && who.Name != "" {
 		by.Name = who.Name
 	}
-	kind, ok := map[slack.Change]timeline.Type{slack.Posted: timeline.MessagePosted, slack.Edited: timeline.MessageEdited, slack.Deleted: timeline.MessageDeleted}[m.Change]
+	kind, ok := map[slack.Change]timeline.Type{slack.Posted: timeline.MessagePosted, slack.Edited: timeline.MessageEdited, slack.Deleted: timeline.MessageDeleted,
+		slack.Pinned: timeline.MessagePinned, slack.Unpinned: timeline.MessageUnpinned, slack.Reacted: timeline.MessageReacted}[m.Change]
 	if !ok {
 		return nil
 	}
-	return l.flow.Said(ctx, m.Incident, kind, by, m.Key, m.Text, map[string]any{"ts": m.TS, "before": m.Before})
+	data := map[string]any{"ts": m.TS, "before": m.Before}
+	text := m.Text
+	switch m.Change {
+	case slack.Pinned:
+		text = by.Name + " pins: " + m.Text
+	case slack.Unpinned:
+		text = by.Name + " unpins: " + m.Text
+	case slack.Reacted:
+		text, data["emoji"] = fmt.Sprintf("%s reacts with :%s: to: %s", by.Name, m.Emoji, m.Text), m.Emoji
+	}
+	return l.flow.Said(ctx, m.Incident, kind, by, m.Key, text, data)
 }

@@ -82,7 +82,8 @@ type Slack struct {
 	Channel     string   `key:"channel"`
 	APIURL      string   `key:"api_url" check:"url"`
 	Connections int      `key:"connections" default:"2" min:"1" max:"10"`
-	Links       []string `key:"links" check:"link"` // pages that the App Home leads to
+	Links       []string `key:"links" check:"link"`                                      // pages that the App Home leads to
+	Record      []string `key:"record" default:"messages,pins,reactions" check:"record"` // what people do in threads that timelines keep
 }
 
 // Link is a page with its title.

@@ -348,6 +348,7 @@ var checks = map[string]check{
 	}},
 	"url":      {"a URL such as http://localhost:8083", schemeIn("http", "https")},
 	"link":     {"titles, each with an address, such as On-call schedule https://example.com/oncall", func(s string) bool { return NamedLink(s).URL != "" }},
+	"record":   {"messages, pins or reactions", func(s string) bool { return slices.Contains([]string{"messages", "pins", "reactions"}, s) }},
 	"redis":    {"a URL such as redis://127.0.0.1:6379/0 (also rediss:// and unix://)", schemeIn("redis", "rediss", "unix")},
 	"risk":     {"risks that are known and borne: " + RiskFsync + ", " + RiskReplicas, func(s string) bool { return s == RiskFsync || s == RiskReplicas }},
 	"postgres": {"a URL such as postgres://user@localhost:5432/warehouse", schemeIn("postgres", "postgresql")},

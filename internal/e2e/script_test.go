@@ -134,6 +134,10 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 		err = person.Forge(within(patient), channel, w.root().TS, rest[0], rest[1])
 	case "post":
 		_, err = person.Post(channel, w.root().TS, strings.Join(rest, " "))
+	case "react":
+		err = person.React(channel, w.timestampOf(rest[1]), rest[0])
+	case "pin":
+		err = person.Pin(channel, w.timestampOf(rest[0]))
 	case "choose":
 		err = choose(w, person, strings.Join(rest, " "))
 	case "home":

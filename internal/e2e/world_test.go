@@ -189,6 +189,17 @@ func (w *world) thread() []slacksim.Said {
 	return w.slack.Thread(channel, root.TS)
 }
 
+// timestampOf is that of the newest message of the thread with some words; "root" is the first one.
+func (w *world) timestampOf(words string) string {
+	ts := w.root().TS
+	for _, m := range w.thread() {
+		if words != "root" && strings.Contains(m.Words+m.Text, words) {
+			ts = m.TS
+		}
+	}
+	return ts
+}
+
 func (w *world) words() string {
 	var b strings.Builder
 	for _, m := range w.thread() {

@@ -34,6 +34,8 @@ type Options struct {
 	Now         func() time.Time
 	Seen        Seen    // which envelopes were handled; nil remembers in this process only
 	Threads     Threads // which incident a thread is about; nil knows none
+	// Record is what people do in threads that is kept: messages, pins, reactions. nil keeps all.
+	Record []string
 }
 
 // Asker answers what people ask. commands.Router is one.

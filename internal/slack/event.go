@@ -29,6 +29,8 @@ type event struct {
 	Previous *message        `json:"previous_message"`
 	Edited   json.RawMessage `json:"edited"`
 	Tab      string          `json:"tab"`
+	Reaction string          `json:"reaction"`
+	Item     item            `json:"item"`
 }
 
 func routeEvent(e envelope, self string) order {
@@ -49,6 +51,12 @@ func routeEvent(e envelope, self string) order {
 		return in.mention(o, self, e.At)
 	case "message":
 		return in.said(o, self)
+	case "pin_added":
+		return in.pinned(o, self, Pinned)
+	case "pin_removed":
+		return in.pinned(o, self, Unpinned)
+	case "reaction_added":
+		return in.reacted(o, self)
 	case "app_home_opened":
 		return in.homeOpened(o, e.At)
 	}

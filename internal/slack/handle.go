@@ -160,8 +160,13 @@ func (b *Bot) hear(ctx context.Context, o order, kept func()) {
 }
 
 func (b *Bot) keep(ctx context.Context, m ThreadMessage) error {
-	if b.listen == nil {
+	if b.listen == nil || !b.records(m.Change) {
 		return nil
+	}
+	if m.Change == Reacted {
+		if err := b.locate(ctx, &m); err != nil {
+			return err
+		}
 	}
 	id, err := b.incidentOf(ctx, m.Channel, m.Thread)
 	if err != nil || id == "" {
@@ -169,7 +174,13 @@ func (b *Bot) keep(ctx context.Context, m ThreadMessage) error {
 	}
 	m.Incident = id
 	m.User.Name = b.nameOf(ctx, m.User)
-	return b.listen.Message(ctx, m)
+	if err := b.listen.Message(ctx, m); err != nil {
+		return err
+	}
+	if m.Change == Reacted {
+		b.actOn(ctx, m)
+	}
+	return nil
 }
 
 // answer says the reply where the person asked.

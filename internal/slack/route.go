@@ -44,12 +44,15 @@ type Change string
 
 // The changes of a message.
 const (
-	Posted  Change = "posted"
-	Edited  Change = "edited"
-	Deleted Change = "deleted"
+	Posted   Change = "posted"
+	Edited   Change = "edited"
+	Deleted  Change = "deleted"
+	Pinned   Change = "pinned"
+	Unpinned Change = "unpinned"
+	Reacted  Change = "reacted"
 )
 
-// ThreadMessage is what a person wrote, changed or took away in an incident's thread. Text is plain.
+// ThreadMessage is what a person wrote, changed, took away or marked in an incident's thread; User is who did that. Text is plain.
 type ThreadMessage struct {
 	Incident string
 	Change   Change
@@ -59,6 +62,7 @@ type ThreadMessage struct {
 	User     commands.User
 	Text     string
 	Before   string // the text before an edit or deletion
+	Emoji    string // of a reaction, such as "eyes"
 	Key      string // the same for every delivery of this change
 	At       time.Time
 }
