@@ -116,6 +116,7 @@ func (o *ordeal) start(more ...string) error {
 	_ = l.Close() // the bot takes it
 	cmd := exec.Command(o.bin, "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = o.settings(web, o.toRedis.addr(), more...), log, log
+	cmd.SysProcAttr = lab.EndWithParent()
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (s *RedisServer) start() error {
 	log := filepath.Join(s.dir, "redis.log")
 	s.process = exec.Command(s.program, "--bind", host, "--port", port, "--dir", s.dir, "--logfile", log, //nolint:gosec // found in PATH
 		"--daemonize", "no", "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
-	s.process.SysProcAttr = endWithParent()
+	s.process.SysProcAttr = EndWithParent()
 	if err := s.process.Start(); err != nil {
 		return fmt.Errorf("starting redis: %w", err)
 	}
