@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cdcbot/internal/approval"
 	"cdcbot/internal/incident"
@@ -69,7 +70,7 @@ func (f *Flow) askedBefore(ctx context.Context, req approval.Request, plan runbo
 	if err != nil {
 		return err
 	}
-	if known == nil {
+	if known == nil && looks != nil {
 		if err := f.Journal.SaveLooks(ctx, req.Incident, req.ID, looks); err != nil {
 			return err
 		}
@@ -95,8 +96,37 @@ func (f *Flow) asked(ctx context.Context, req approval.Request, plan runbook.Pla
 	if err := f.record(ctx, req.Incident, timeline.PlanProposed, person(by), "ask:"+req.ID, text, data); err != nil {
 		return err
 	}
-	return f.touch(ctx, req.Incident)
+	if err := f.touch(ctx, req.Incident); err != nil {
+		return err
+	}
+	_, err := f.Journal.Once(ctx, req.Incident, askedMark(req))
+	return err
 }
+
+// askedMark says that a request was told to everybody who has to know.
+func askedMark(req approval.Request) string { return "asked:" + req.ID }
+
+// mendRequest finishes what whoever stored a request did not live to do: nobody can see one that was not told. What was
+// stored a moment ago is still being told.
+func (f *Flow) mendRequest(ctx context.Context, inc incident.Incident, req approval.Request) error {
+	if req.State != approval.Pending || f.Now().Sub(req.CreatedAt) < untold {
+		return nil
+	}
+	if told, err := f.Journal.Marked(ctx, inc.ID, askedMark(req)); err != nil || told {
+		return err
+	}
+	plan, err := f.again(inc, req)
+	if errors.Is(err, ErrChanged) {
+		return f.void(ctx, req, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return f.askedBefore(ctx, req, plan, nil)
+}
+
+// untold is how long telling a request may take.
+const untold = 10 * time.Second
 
 // Choice is one person's answer to a request, bound to the digest that the person saw.
 type Choice struct {

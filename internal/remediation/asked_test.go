@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"cdcbot/internal/approval"
 	"cdcbot/internal/timeline"
@@ -31,5 +32,29 @@ func TestAskFinishesWhatACrashLeft(t *testing.T) {
 	proposed := slices.DeleteFunc(events, func(e timeline.Event) bool { return e.Type != timeline.PlanProposed })
 	if len(proposed) != 1 || proposed[0].Actor.ID != "UONCALL" {
 		t.Errorf("the timeline holds %v; want one request, of UONCALL", proposed)
+	}
+}
+
+// Nobody need ask again: whoever looks after what crashes leave tells it, once.
+func TestReconcileTellsARequest(t *testing.T) {
+	s := newStage(t)
+	s.fire()
+	inc, err := s.Incidents.Get(t.Context(), "INC-1")
+	s.must(err)
+	plan, recipe, err := s.fresh(inc, s.derive(t.Context(), s.Pipelines[inc.Pipeline], restartSink()))
+	s.must(err)
+	_, err = s.Approvals.Ask(t.Context(), approval.Request{Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk), Requester: "UONCALL", Needed: 1, Policy: s.Policy.Fingerprint()})
+	s.must(err)
+	s.must(s.reconcile(t.Context()))
+	if n := s.count(timeline.PlanProposed); n != 0 {
+		t.Errorf("%d events at once: who asks may still be telling it", n)
+	}
+	now := s.Now
+	s.Now = func() time.Time { return now().Add(untold + time.Second) }
+	for range 2 {
+		s.must(s.reconcile(t.Context()))
+	}
+	if n := s.count(timeline.PlanProposed); n != 1 {
+		t.Errorf("%d events, want 1", n)
 	}
 }

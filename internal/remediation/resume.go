@@ -116,6 +116,9 @@ func (f *Flow) mendRuns(ctx context.Context, inc incident.Incident) error {
 		return err
 	}
 	for _, req := range requests {
+		if err := f.mendRequest(ctx, inc, req); err != nil {
+			return err
+		}
 		if req.State == approval.Approved {
 			if err := f.start(ctx, req); err != nil {
 				return err
