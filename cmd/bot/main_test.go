@@ -14,6 +14,7 @@ import (
 
 	"cdcbot/internal/alert"
 	"cdcbot/internal/incident"
+	"cdcbot/internal/lab"
 	"cdcbot/internal/timeline"
 )
 
@@ -169,13 +170,7 @@ func TestArchive(t *testing.T) {
 	if code, _, errs := bot(t, "", "archive", inc.ID, "--config", file(t, "c.yaml", base)); code != 1 || !strings.Contains(errs, "archive.url: not set") {
 		t.Errorf("without an archive: exit %d %s", code, errs)
 	}
-	url := os.Getenv("CDCBOT_LAB_POSTGRES_ROOT")
-	if url == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CDCBOT_LAB_POSTGRES_ROOT is not set; the lab must be up where CI=true")
-		}
-		t.Skip("the lab is not up; make lab")
-	}
+	url := lab.Require(t, lab.Postgres).PostgresRoot
 	config := file(t, "c.yaml", base+"archive: {url: '"+url+"'}\n")
 	code, said, errs := bot(t, "", "archive", inc.ID, "--config", config)
 	if code != 0 || !strings.Contains(said, "archived: "+inc.ID+", 1 events, head ") {

@@ -3,23 +3,17 @@ package archive
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"cdcbot/internal/lab"
 )
 
 // onLab is an archive in the lab's PostgreSQL, and incident names that nobody else uses.
 func onLab(t *testing.T) (*Store, func(n int) string) {
 	t.Helper()
-	url := os.Getenv("CDCBOT_LAB_POSTGRES_ROOT")
-	if url == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CDCBOT_LAB_POSTGRES_ROOT is not set; the lab must be up where CI=true")
-		}
-		t.Skip("the lab is not up; make lab")
-	}
-	s, err := New(Options{URL: url})
+	s, err := New(Options{URL: lab.Require(t, lab.Postgres).PostgresRoot})
 	if err != nil {
 		t.Fatal(err)
 	}
