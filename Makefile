@@ -46,6 +46,7 @@ DEPTH ?= 7
 .PHONY: model
 model: ## visit every state of the approval protocol, DEPTH moves deep; prints how many there are (docs/model.md)
 	$(GO) test ./internal/approval -run 'TestEveryState|TestTheExplorerFinds' -count=1 -v -depth $(DEPTH) -timeout 60m | grep -v '^=== '
+	$(GO) test ./internal/remediation -run 'TestEveryExecution|TestTheExplorerOfExecutionFinds' -count=1 -v -depth 24 | grep -v '^=== '
 
 .PHONY: fmt
 fmt: ## format the code
