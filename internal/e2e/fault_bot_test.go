@@ -82,6 +82,7 @@ func newOrdeal(t *testing.T, bin string, server *lab.RedisServer) *ordeal {
 	}
 	t.Cleanup(func() { _ = o.slack.Close() })
 	o.toSlack = newCut(t, strings.TrimPrefix(o.slack.URL(), "http://"))
+	o.slack.Advertise("http://" + o.toSlack.addr()) // sockets and uploads go through the network that fails, too
 	t.Cleanup(o.kill)
 	return o
 }

@@ -29,7 +29,7 @@ var matrix = []ill{
 	{"redis is away for 60 s", 1, func(o *ordeal) {
 		o.redis.Kill9()
 		o.press("approver", "Approve")
-		<-time.After(outage())
+		<-time.After(outage)
 		o.redis.Restart()
 	}},
 	{"redis: latency", 1, on(redisCut, "latency", 30*time.Millisecond)},

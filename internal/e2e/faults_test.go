@@ -15,7 +15,7 @@ import (
 )
 
 // survives is how long an incident may take that something went wrong in: leases and retries run out in it.
-const survives = 100 * time.Second
+const survives = 3 * time.Minute
 
 // mark is one boundary of a run: right before or right after the n-th write of a name.
 type mark struct {
@@ -155,12 +155,7 @@ func several[R fmt.Stringer](t *testing.T, rows []R, test func(*testing.T, R)) {
 func nightly() bool { return os.Getenv("CDCBOT_TORTURE") != "" }
 
 // outage is how long Redis is away.
-func outage() time.Duration {
-	if nightly() {
-		return time.Minute
-	}
-	return 10 * time.Second
-}
+const outage = time.Minute
 
 // drawing is what only puts cards into threads: its boundaries are tried every night.
 var drawing = regexp.MustCompile(`:(cards|painted|dirty)\b|cdcbot:(thread|seen):|asynq:.*:(remind|expire):`)

@@ -262,6 +262,14 @@ func (s *Server) URL() string {
 	return s.base
 }
 
+// Advertise makes the server name another address as its own, such as that of a proxy before it: sockets, uploads and
+// response URLs go there too. Call it after Start and before anybody connects.
+func (s *Server) Advertise(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.base = strings.TrimSuffix(url, "/")
+}
+
 // APIURL is the address of the Web API.
 func (s *Server) APIURL() string { return s.URL() + "/api/" }
 
