@@ -44,6 +44,7 @@ const what = "{message}" // the message itself says it best
 var groups = []group{
 	// Who does not let one in. What a server answers about a login is worth more than that a connection failed because of it.
 	{slug: Authentication, weight: .85, against: DatabaseConnection, said: what, messages: []string{
+		"topic_authorization_failed", "group_authorization_failed",
 		"do not have the * privilege", "authentication was not valid", "username and password are correct", "does not have * permission",
 		"command denied to user", "denied to user", "ora-28000", "ora-28001", "status 401", "status 403", "returned 401", "returned 403", "permission to perform", "invalid_grant", "invalid client secret", "unauthenticated", "sqlstate=28", "18456", "has no permission",
 		"not enough privileges", "necessary to have the grant", "noauth", "wrongpass", "invalid username-password", "noperm", "error getting access token", "get oauth2 access token", "authenticator is not accepted", "reading service account credential", "cannot find the metadata server", "right credentials", "correct permissions", "does not have the right", "missing permission", "authorization required", "user is disabled", "unknown user", "role * does not exist", "user * does not exist", "no such user", "invalid signature", "cannot login", "failed login", "not permitted to", "not allowed to", "denied by", "signature we calculated",
@@ -65,6 +66,7 @@ var groups = []group{
 
 	// What cannot be reached, or answers that it is in trouble itself.
 	{slug: DatabaseConnection, weight: .75, said: what, messages: []string{
+		"connection to the server probably lost",
 		"ioerror when", "i/o error", "shutdown is in progress", "timeout connecting to",
 		"unexpected end of file from server", "con.refused", "reset by peer", "connection reset",
 		"ended unexpectedly", "connection is closing", "client connection is closing", "stream was closed", "unexpected end of stream", "end of stream", "unavailable: ", "429 too many", "status code 429", "is overloaded", "is busy", "snapshot isolation transaction aborted", "chosen as the deadlock victim", "1205",
@@ -135,6 +137,7 @@ var groups = []group{
 
 	// Where a source had come to.
 	{slug: SourcePositionLost, weight: .9, said: what, messages: []string{
+		"binlog truncated in the middle of event",
 		"resumetoken not found", "resume token was not found", "ora-01291", "ora-01292", "is expired for tablet", "stream id * is expired", "fn_cdc_get_all_changes", "fn_cdc_get_net_changes", "exceeded the maximum reserved size", "no longer in the archive", "expired snapshot", "cannot find the binlog", "trim horizon", "sequence number * expired", "iterator expired",
 		"no longer available", "purged", "already been removed", "does not contain the offset", "do not contain the offset", "offset scn", "perform a new snapshot", "take a new snapshot", "new snapshot", "re-snapshot", "snapshot is required", "needs to be recreated", "resume token", "resume point", "resume of change stream", "changestreamhistorylost", "change stream history", "oplog", "history topic is missing", "history topic or its content", "history topic is empty", "missing history",
 		"schema isn't known to this connector", "whose schema isn't known", "could not find first log", "client requested master to start replication from", "invalidated", "slot * lost", "replication slot * does not exist", "wal segment", "missing log file", "archive logs", "offset is out of range", "out of range with no configured reset policy", "offset_out_of_range", "fetch position * is out of range", "undefined offset with no reset policy", "invalid offset", "position is invalid", "retention period", "cdc log * gone",
@@ -143,6 +146,7 @@ var groups = []group{
 
 	// Configuration: of the connector, or of what it reads from.
 	{slug: ConfigError, weight: .7, retry: futile, said: what, messages: []string{
+		"no table filters found", "cannot make incremental queries",
 		"can't find the kcql", "kcql",
 		"statement or mixed based replication format", "invalid metric name", "is not a valid field name", "no filesystem for scheme", "not a subclass of", "is not an instance of", "could not be found in the", "unknown property", "unrecognized property", "invalid regex", "invalid pattern", "endpoint is", "invalid endpoint", "publication * does not exist", "does not support", "replication factor: ",
 		"cannot define both", "please specify only one", "only one of", "deletes are only supported for", "destination table name", "blocked connection parameter", "doesn't match assigned partitions", "doesn't support topic mutating", "is not mapped to", "non-existent", "bucket is in this region", "containernotfound", "invalid snowflake url", "did not enable", "but did not", "must specify", "due to configuration error", "invalid durability", "durability guarantees are impossible", "must not set", "you must set", "you must not", "region is not defined", "is configured but", "should be set", "should not be", "should be one of", "needs to be set", "need to set", "either * or * must", "at least one", "both * and *", "wrong value", "bad configuration", "improperly configured", "invalid url", "url is",
@@ -159,6 +163,7 @@ var groups = []group{
 		"outofmemoryerror", "java heap space", "gc overhead", "metaspace", "direct buffer memory", "unable to create new native thread", "unable to create native thread", "oomkilled", "noclassdeffounderror", "classnotfoundexception", "nosuchmethoderror", "no suitable driver", "unsupportedclassversionerror", "class file version", "failed to find any class that implements", "linkageerror", "incompatibleclasschange", "nosuchfielderror", "abstractmethoderror", "illegalaccesserror", "verifyerror", "loader constraint", "could not initialize class", "unsatisfiedlinkerror", "provider * not a subtype",
 	}, classes: []string{"classloadingexception", "nosuchbeandefinitionexception", "java.lang.outofmemoryerror", "java.lang.*linkage*error", "java.lang.nosuch*error", "java.lang.abstractmethoderror", "java.lang.incompatibleclasschangeerror", "java.lang.illegalaccesserror", "java.lang.unsatisfiedlinkerror", "java.lang.exceptionininitializererror", "java.lang.unsupportedclassversionerror", "java.lang.verifyerror", "java.lang.noclassdeffounderror", "java.lang.classnotfoundexception", "java.lang.bootstrapmethoderror"}},
 	{slug: WorkerFailure, weight: .75, retry: helps, said: what, messages: []string{
+		"failed to bind to", "address already in use", "unable to initialize rest server",
 		"unexpectedly terminated", "terminated, pool size",
 		"rebalance", "max.poll.interval", "poll timeout has expired", "not a valid member", "commit cannot be completed", "fenced", "is active for pid", "already running", "graceful shutdown", "graceful stop", "failed to stop", "interrupted", "task already exists", "failed to start task", "forward rest request", "request to leader", "stale configuration", "too many open files", "no space left on device", "worker * unhealthy", "worker configuration topic",
 	}, classes: []string{"rejectedexecutionexception", "notrunningexception", "illegalmonitorstateexception", "commitfailedexception", "rebalanceinprogressexception", "rebalanceneededexception", "fencedinstanceidexception", "illegalgenerationexception", "unknownmemberidexception", "producerfencedexception", "wakeupexception", "interruptedexception", "connectrestexception"}},
