@@ -48,7 +48,7 @@ func (s *server) start() {
 	_, port, _ := net.SplitHostPort(s.addr)
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"), "--daemonize", "no"}, s.args...)
 	s.cmd = exec.Command(lab.Program(s.t, "redis-server", "redis-server"), args...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	s.run()
 }
 
@@ -73,7 +73,7 @@ func (s *server) kill() {
 		return
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGCONT) // should it be stopped
-	_ = s.cmd.Process.Kill()
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // with the child that may be rewriting its file
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }
@@ -230,7 +230,7 @@ func bootSentinel(t *testing.T, host, port string) *server {
 		t.Fatal(err)
 	}
 	s.cmd = exec.Command(lab.Program(t, "redis-server", "redis-server"), file, "--sentinel")
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	t.Cleanup(s.kill)
 	s.run()
 	return s
