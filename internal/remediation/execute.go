@@ -161,7 +161,7 @@ func (x *execution) open(ctx context.Context) (runbook.Plan, action.World, error
 	}
 	if err := x.witness(ctx); errors.Is(err, ErrForged) || errors.Is(err, timeline.ErrBroken) {
 		return runbook.Plan{}, nil, x.end(ctx, Failed, "it does not run: "+err.Error(), err)
-	} else if err != nil {
+	} else if err != nil || ended(x.run) {
 		return runbook.Plan{}, nil, err
 	}
 	if err := x.recordDecisions(ctx, req, nil); err != nil {

@@ -3,6 +3,7 @@ package remediation
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -101,5 +102,39 @@ func (s *stage) dump() func() {
 			return nil
 		})
 		s.must(err)
+	}
+}
+
+// A bot that dies after it told that a run has ended, and before it wrote that down, has not failed: whoever takes over ends
+// the run as it was told, and does nothing again.
+func TestAnEndThatWasToldHolds(t *testing.T) {
+	s := newStage(t)
+	s.worker.AddConnector("source", map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "topic": "orders"})
+	s.fire()
+	s.agree(restartSink())
+	jobs := s.queue.take(Execute)
+	s.flowing(func() { s.must(s.Work(t.Context(), jobs[0])) })
+	whole := s.run()
+	if whole.State != Fixed {
+		t.Fatalf("the run is %s", whole.State)
+	}
+	lost := whole
+	lost.State, lost.Verdict, lost.Proof, lost.EndedAt = Verifying, "", nil, time.Time{}
+	s.must(s.Journal.SaveRun(t.Context(), lost, 99))
+	s.redis.FastForward(leaseTTL + time.Second)
+	for range 100 { // tokens go on from where the late holder was
+		lease, err := s.Incidents.Lease(t.Context(), "pipeline:warehouse", "x", time.Minute)
+		s.must(err)
+		s.must(lease.Release(t.Context()))
+	}
+	s.must(s.Work(t.Context(), jobs[0]))
+	got := s.run()
+	if got.State != Fixed || got.Verdict != whole.Verdict || len(got.Proof) == 0 {
+		t.Errorf("the run is %s, %q, with proof %q; want %s, %q", got.State, got.Verdict, got.Proof, whole.State, whole.Verdict)
+	}
+	for kind, want := range map[timeline.Type]int{timeline.StepStarted: 1, timeline.RunFinished: 1, timeline.VerificationPassed: 1} {
+		if n := s.count(kind); n != want {
+			t.Errorf("%d events %s, want %d", n, kind, want)
+		}
 	}
 }
