@@ -72,7 +72,7 @@ func (s *server) kill() {
 	if s.cmd == nil {
 		return
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGCONT) // should it be stopped
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)             // should it be stopped
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // with the child that may be rewriting its file
 	_ = s.cmd.Wait()
 	s.cmd = nil
