@@ -12,7 +12,7 @@ require (
 	github.com/go-resty/resty/v2 v2.17.2
 	github.com/goccy/go-yaml v1.19.2 // tests: reads the Slack manifest
 	github.com/google/go-cmp v0.7.0
-	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // the simulated workspace's Socket Mode; slack-go links it already
+	github.com/gorilla/websocket v1.5.4-0.20250319132907-e064f32e3674 // Socket Mode, ours and the simulated workspace's; slack-go links it already
 	github.com/hibiken/asynq v0.26.0 // durable jobs and timers on the Redis that is there anyway
 	github.com/itchyny/gojq v0.12.20 // runbooks pipe answers into jq; this one runs in the process, bounded
 	github.com/jackc/pgx/v5 v5.12.0

@@ -10,6 +10,7 @@ run() { go test "./internal/$1" -run '^$' -bench "$2" -benchtime "$3" -benchmem 
 
 echo "# envelope to ack, simulated workspace"
 run slack 'Ack' 2000x
+run slack/link 'Ack' 2000x
 echo "# webhook to thread, click to updated card, resident memory of the real binary"
 run e2e '.' "${times}x"
 echo "# compiling the operator's runbook; making the plan of a cause with its digest"

@@ -22,7 +22,7 @@ var policy = map[string][]string{
 
 	"app": {"*"},
 
-	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect"},
+	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect", "slack/link"},
 	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident"},
 	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
@@ -55,6 +55,7 @@ var policy = map[string][]string{
 	"lab/docker/service":  {},
 	"lab/cassandra/cql":   {},
 	"lab/cdcapi":          {},
+	"slack/link":          {},
 	"slacksim":            {},
 	"e2e":                 {},
 	"deploy":              {}, // tests only

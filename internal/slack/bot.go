@@ -20,6 +20,7 @@ import (
 
 	"cdcbot/internal/commands"
 	"cdcbot/internal/incident"
+	"cdcbot/internal/slack/link"
 )
 
 // Options say which workspace to work in. AppToken and BotToken are required.
@@ -64,12 +65,13 @@ type Bot struct {
 	metrics *metrics
 	people  *People
 	lanes   *lanes
-	links   []*link
+	links   *link.Pool
 	homes   homes
 	self    atomic.Pointer[slackapi.AuthTestResponse]
 
-	ask    Asker
-	listen Listener
+	ask     Asker
+	listen  Listener
+	running context.Context // of Run; jobs outlive it where they must
 }
 
 // New checks the options; it does not call Slack.
@@ -83,11 +85,9 @@ func New(o Options) (*Bot, error) {
 		return nil, fmt.Errorf("registering slack metrics: %w", err)
 	}
 	b := &Bot{options: o, http: o.HTTPClient, log: o.Logger, metrics: m, lanes: newLanes(o.Logger)}
-	b.api = b.client(o.HTTPClient)
+	b.api = b.client()
 	b.people = b.People()
-	for i := range o.Connections {
-		b.links = append(b.links, newLink(b, i))
-	}
+	b.links = newLinks(b)
 	return b, nil
 }
 
@@ -126,13 +126,8 @@ func (o Options) complete() (Options, error) {
 	return o, errors.Join(problems...)
 }
 
-// doer is what slack-go calls to send a request.
-type doer interface {
-	Do(*http.Request) (*http.Response, error)
-}
-
-func (b *Bot) client(via doer) *slackapi.Client {
-	options := []slackapi.Option{slackapi.OptionAppLevelToken(b.options.AppToken), slackapi.OptionHTTPClient(via)}
+func (b *Bot) client() *slackapi.Client {
+	options := []slackapi.Option{slackapi.OptionAppLevelToken(b.options.AppToken), slackapi.OptionHTTPClient(b.http)}
 	if b.options.APIURL != "" {
 		options = append(options, slackapi.OptionAPIURL(b.options.APIURL))
 	}
@@ -148,9 +143,8 @@ func (b *Bot) Run(ctx context.Context, ask Asker, listen Listener) error {
 	}
 	defer b.lanes.drain(10 * time.Second)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range b.links {
-		group.Go(func() error { return l.run(ctx) })
-	}
+	b.running = ctx
+	group.Go(func() error { return b.links.Run(ctx) })
 	group.Go(func() error { return b.keepHomes(ctx) })
 	return ignoreEnd(ctx, group.Wait())
 }
@@ -171,7 +165,7 @@ func (b *Bot) identify(ctx context.Context) error {
 		}
 		if err != nil {
 			b.log.Warn("slack does not answer; trying again", zap.Error(err))
-			b.links[0].down(fmt.Errorf("asking slack who we are: %w", err))
+			b.links.Failed(fmt.Errorf("asking slack who we are: %w", err))
 		}
 		return who, err
 	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.3, MaxInterval: 30 * time.Second}), backoff.WithMaxElapsedTime(0))
@@ -194,15 +188,7 @@ func (b *Bot) Self() (user, bot, team string) {
 
 // Ready returns nil while at least one connection to Slack stands; otherwise it says what is wrong.
 func (b *Bot) Ready() error {
-	var problems []error
-	for _, l := range b.links {
-		err := l.ready()
-		if err == nil {
-			return nil
-		}
-		problems = append(problems, err)
-	}
-	return problems[0]
+	return b.links.Ready()
 }
 
 // Lookups of workspace facts wait this long at most.

@@ -318,12 +318,5 @@ func (f *fake) start(b *Bot, ask Asker, listen Listener) {
 			f.t.Errorf("run ended with %v", err)
 		}
 	})
-	eventually(f.t, "connections", func() bool {
-		for _, l := range b.links {
-			if l.ready() != nil {
-				return false
-			}
-		}
-		return true
-	})
+	eventually(f.t, "connections", func() bool { return b.links.Standing() == b.options.Connections })
 }

@@ -49,6 +49,7 @@ type manifest struct {
 
 // scopesOf says which scopes each method we call needs (docs.slack.dev/reference/methods).
 var scopesOf = map[string][]string{
+	"StartSocketMode":        {}, // connections:write of the app-level token, which no manifest grants
 	"AuthTest":               {},
 	"PostMessage":            {"chat:write"},
 	"UpdateMessage":          {"chat:write"},

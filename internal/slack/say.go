@@ -204,3 +204,18 @@ func content(f remediation.File) (io.Reader, int, error) {
 	}
 	return io.NewSectionReader(f.Spool, 0, info.Size()), int(info.Size()), nil
 }
+
+// wait returns after d, or earlier with the error of ctx.
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -41,6 +41,9 @@ type Options struct {
 	Unlimited  bool          // no rate limits
 	AckTimeout time.Duration // default 3 s
 	PingEvery  time.Duration // default 10 s
+	// Drain is how long a socket that was told to go still gets envelopes; default 100 ms. Slack warns about ten seconds
+	// ahead, and what it sends meanwhile is lost by clients that hang up at once.
+	Drain time.Duration
 }
 
 // User is a member of the workspace.
@@ -189,6 +192,9 @@ func defaults(o Options) Options {
 	}
 	if o.AckTimeout == 0 {
 		o.AckTimeout = 3 * time.Second
+	}
+	if o.Drain == 0 {
+		o.Drain = 100 * time.Millisecond
 	}
 	if o.PingEvery == 0 {
 		o.PingEvery = 10 * time.Second

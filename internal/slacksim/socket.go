@@ -142,6 +142,11 @@ func (k *sockets) acked(id string, payload json.RawMessage) {
 
 func (k *sockets) forget(c *socket) {
 	c.close()
+	k.leave(c)
+}
+
+// leave lets nothing more be sent to a socket.
+func (k *sockets) leave(c *socket) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i, x := range k.open {
@@ -196,9 +201,20 @@ func (k *sockets) disconnect(reason string) {
 	for _, c := range k.all() {
 		c.send(map[string]any{"type": "disconnect", "reason": reason, "debug_info": map[string]any{"host": "applink-sim"}})
 		if reason != "warning" {
-			time.AfterFunc(100*time.Millisecond, c.close)
+			time.AfterFunc(k.s.options.Drain, func() { k.retire(c) })
 		}
 	}
+}
+
+// retire gives a socket no more envelopes and closes it as WebSockets are closed: acks under way still count.
+func (k *sockets) retire(c *socket) {
+	k.leave(c)
+	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	if c.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second)) != nil {
+		c.close()
+		return
+	}
+	time.AfterFunc(time.Second, c.close)
 }
 
 func (k *sockets) drop() {
@@ -215,10 +231,6 @@ var (
 
 // deliver sends an envelope to one socket and waits for its ack. retry and reason mark a delivery that is tried again.
 func (k *sockets) deliver(ctx context.Context, id, kind string, accepts bool, payload any, retry int, reason string) (json.RawMessage, error) {
-	c := k.choose()
-	if c == nil {
-		return nil, errNoSocket
-	}
 	ch := make(chan json.RawMessage, 1)
 	k.mu.Lock()
 	k.waiting[id] = ch
@@ -227,8 +239,11 @@ func (k *sockets) deliver(ctx context.Context, id, kind string, accepts bool, pa
 	if kind == "events_api" {
 		envelope["retry_attempt"], envelope["retry_reason"] = retry, reason
 	}
-	if !c.send(envelope) {
-		c.close()
+	if !k.send(envelope) {
+		k.mu.Lock()
+		delete(k.waiting, id)
+		k.mu.Unlock()
+		return nil, errNoSocket
 	}
 	timer := time.NewTimer(k.s.options.AckTimeout)
 	defer timer.Stop()
@@ -240,6 +255,17 @@ func (k *sockets) deliver(ctx context.Context, id, kind string, accepts bool, pa
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// send writes an envelope to a socket that takes it; one that is seen to be dead is passed over.
+func (k *sockets) send(envelope map[string]any) bool {
+	for c := k.choose(); c != nil; c = k.choose() {
+		if c.send(envelope) {
+			return true
+		}
+		k.leave(c) // its reader sees that it is dead, or it is being closed and acks may still come
+	}
+	return false
 }
 
 // choose takes the sockets in turn: no client may count on a pattern.
