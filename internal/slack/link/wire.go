@@ -183,7 +183,9 @@ func (w *wire) shut() {
 func (w *wire) put(o outgoing) bool {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.pool.times.write)) // never fails
 	if err := w.conn.WriteMessage(websocket.TextMessage, o.frame); err != nil {
-		w.close() // a frame that was begun cannot be taken back
+		if !errors.Is(err, websocket.ErrCloseSent) { // after our goodbye there is still something to read
+			w.close() // a frame that was begun cannot be taken back
+		}
 		return false
 	}
 	w.pool.acked(o.envelope, nil)
@@ -208,6 +210,7 @@ func (w *wire) offer(o outgoing) bool {
 // farewell closes the link politely: Slack reads what we wrote, and we read what it had sent.
 func (w *wire) farewell() {
 	w.flush()
+	w.shut() // what comes until Slack reads our goodbye is acknowledged on another link
 	w.bye()
 	timer := time.NewTimer(w.pool.times.farewell)
 	defer timer.Stop()
