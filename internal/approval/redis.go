@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"cdcbot/internal/seal"
@@ -33,6 +35,23 @@ type Store struct {
 	Seal *seal.Ring
 
 	looks singleflight.Group // reads of one request that are under way
+	turns struct {
+		sync.Once
+		*semaphore.Weighted
+	}
+}
+
+// atOnce is how many decisions are under way at once. Of a crowd that presses at the same moment the first decide, and the
+// others read what became of it instead of asking the script, which is what made them wait.
+const atOnce = 8
+
+// turn waits until a decision may begin; done lets the next one begin.
+func (s *Store) turn(ctx context.Context) (done func(), err error) {
+	s.turns.Do(func() { s.turns.Weighted = semaphore.NewWeighted(atOnce) })
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	return func() { s.turns.Release(1) }, nil
 }
 
 //go:embed ask.lua

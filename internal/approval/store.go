@@ -107,6 +107,11 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision) (Request, err
 	if err != nil {
 		return Request{}, err
 	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return Request{}, away("deciding "+id, err)
+	}
+	defer done()
 	d.User, d.At = strings.TrimSpace(d.User), s.now()
 	asked, body, code, err := s.sealed(ctx, "deciding", id, answerTo, d)
 	if err != nil {
