@@ -45,7 +45,7 @@ type end struct {
 	mu    sync.Mutex
 	conn  *websocket.Conn
 	pings atomic.Int64
-	deaf  bool // pings are not answered
+	deaf  atomic.Bool // pings are not answered
 }
 
 const hello = `{"type":"hello","num_connections":1,"debug_info":{"host":"applink-1","approximate_connection_time":18060}}`
@@ -80,7 +80,7 @@ func (f *far) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := &end{conn: conn}
 	conn.SetPingHandler(func(data string) error {
 		e.pings.Add(1)
-		if !e.deaf {
+		if !e.deaf.Load() {
 			_ = conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
 		}
 		return nil
@@ -226,11 +226,13 @@ func TestAHalfOpenLinkIsFoundBySilence(t *testing.T) {
 	t.Parallel()
 	f := newFar(t)
 	first := true
-	f.greet = func(e *end) { e.deaf = first; first = false; e.send(hello) }
+	f.greet = func(e *end) { e.deaf.Store(first); first = false; e.send(hello) }
 	f.start(nil)
 	f.wait("a second link", func() bool { return f.opens.Load() == 2 })
-	e := f.standing(1)[0]
-	f.wait("that stays", func() bool { return e.pings.Load() > 20 }) // a second: longer than the silence
+	f.wait("that stays", func() bool { // a second: longer than the silence
+		ends := f.all()
+		return len(ends) == 1 && !ends[0].deaf.Load() && ends[0].pings.Load() > 20
+	})
 	if n := f.opens.Load(); n != 2 {
 		t.Errorf("%d links were opened, want 2: a link that answers pings lives", n)
 	}

@@ -75,10 +75,11 @@ func (w *wire) read() {
 	}
 }
 
-// polite reports whether Slack said that it closes the link: it still reads what we write until we say so, too.
+// polite reports whether Slack said that it closes the link: it still reads what we write until we say so, too. 1006 is
+// the library's word for an end without a word (RFC 6455, 7.1.5).
 func (w *wire) polite(err error) bool {
 	var bye *websocket.CloseError
-	return errors.As(err, &bye)
+	return errors.As(err, &bye) && bye.Code != websocket.CloseAbnormalClosure
 }
 
 func (w *wire) explain(err error) error {
