@@ -57,6 +57,7 @@ var scopesOf = map[string][]string{
 	"GetConversationHistory": {"channels:history", "groups:history", "metadata.message:read"},
 	"GetConversationReplies": {"channels:history", "groups:history", "metadata.message:read"},
 	"GetConversations":       {"channels:read", "groups:read"},
+	"GetConversationInfo":    {"channels:read", "groups:read"},
 	"JoinConversation":       {"channels:join"},
 	"OpenConversation":       {"im:write"},
 	"OpenView":               {},
@@ -91,6 +92,9 @@ func TestManifestAsksForWhatTheCodeUsesAndNoMore(t *testing.T) {
 	got := slices.Sorted(slices.Values(m.OAuth.Scopes.Bot))
 	if want = slices.Compact(want); !slices.Equal(got, want) {
 		t.Errorf("scopes\n got %v\nwant %v", got, want)
+	}
+	if !slices.Equal(Scopes, want) {
+		t.Errorf("scopes that a checkup asks for\n got %v\nwant %v", Scopes, want)
 	}
 	guide, err := os.ReadFile("../../docs/slack.md")
 	if err != nil {

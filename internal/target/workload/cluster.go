@@ -23,6 +23,8 @@ type clusterAPI interface {
 	patch(ctx context.Context, resource, name string, patch []byte) error
 	pods(ctx context.Context, o metav1.ListOptions) (*corev1.PodList, error)
 	log(ctx context.Context, pod string, o corev1.PodLogOptions) (io.ReadCloser, error)
+	// may asks whether the caller has a right in the namespace.
+	may(ctx context.Context, r right) (bool, error)
 }
 
 // restAPI knows the kinds of two groups. client-go's own clientset knows every kind there is, and they would be a
