@@ -245,6 +245,9 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		f.ArchiveAfter = c.Archive.After
 		f.Archive = func(ctx context.Context, id string) (string, int64, error) { return archived(ctx, f, store, id) }
 	}
+	if client, err := openAlertmanager(c); err == nil && client != nil { // config has checked the URL
+		f.Silencer = client
+	}
 	if c.Page.Enabled() {
 		f.Timers.Page = c.Approval.Page
 	}

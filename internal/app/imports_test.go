@@ -42,6 +42,7 @@ var policy = map[string][]string{
 	"connect/connecttest": {},
 	"target/postgres":     {},
 	"target/targettest":   {},
+	"target/alertmanager": {"target/web"},
 	"target/cassandra":    {},
 	"target/dlq":          {},
 	"target/kafka":        {},

@@ -15,6 +15,7 @@ import (
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/seal"
+	"cdcbot/internal/target/alertmanager"
 	"cdcbot/internal/target/cassandra"
 	"cdcbot/internal/target/dlq"
 	"cdcbot/internal/target/kafka"
@@ -362,4 +363,14 @@ func (w *world) replace(s *Systems) {
 	if s.Probes != nil {
 		w.probes = s.Probes
 	}
+}
+
+// openAlertmanager is nil when none is configured. Its label for connectors is the one that the webhook reads.
+func openAlertmanager(c *config.Config) (*alertmanager.Client, error) {
+	o := c.Silences
+	if o.URL == "" {
+		return nil, nil
+	}
+	return alertmanager.New(alertmanager.Options{Connector: c.Alerts.Labels.Connector,
+		Web: web.Options{URL: o.URL, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout}})
 }

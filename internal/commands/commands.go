@@ -62,6 +62,11 @@ const (
 	VerbExport      Verb = "export"      // Incident, Format
 	VerbNote        Verb = "note"        // Incident, Reason is the note
 	VerbClose       Verb = "close"       // Incident
+	VerbMore        Verb = "more"        // Incident: everything else that can be done about it
+	VerbAssign      Verb = "assign"      // Incident, Inputs["to"] is a user ID: give it to somebody
+	VerbSilence     Verb = "silence"     // Incident, Inputs["for"] such as "1h", Reason: keep its alert quiet
+	VerbUnsilence   Verb = "unsilence"   // Incident: let it be heard again
+	VerbEscalate    Verb = "escalate"    // Incident: begin the runbook's escalation now
 	VerbStatus      Verb = "status"      // the status table: Option is its page, Inputs["filter"] and Inputs["pipeline"] narrow it
 	VerbIncidents   Verb = "incidents"   // the open incidents
 	VerbApprovals   Verb = "approvals"   // what waits for a decision
@@ -114,6 +119,9 @@ type Field struct {
 	Multiline bool
 	Optional  bool
 	MaxLength int
+	Person    bool     // a member of the workspace is chosen; the value is the user ID
+	Options   []string // one of these is chosen; Value is the first choice
+	Must      string   // what has to be typed, as it is: proof that somebody has read what it is about
 }
 
 // HelpLine is one command in the help.

@@ -35,6 +35,11 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbNote:        (*Router).note,
 		VerbExport:      func(r *Router, ctx context.Context, c Command) Reply { return r.export(ctx, c.Incident, c.Format, c) },
 		VerbClose:       (*Router).close,
+		VerbMore:        (*Router).more,
+		VerbAssign:      (*Router).assign,
+		VerbSilence:     (*Router).silence,
+		VerbUnsilence:   func(r *Router, ctx context.Context, c Command) Reply { return r.unsilence(ctx, c.Incident, c) },
+		VerbEscalate:    (*Router).escalateNow,
 		VerbStatus:      (*Router).statusPage,
 		VerbIncidents:   func(r *Router, ctx context.Context, c Command) Reply { return r.incidentList(ctx, ask{Command: c}) },
 		VerbApprovals:   (*Router).approvals,
@@ -74,10 +79,10 @@ func fill(c Command, blanks []remediation.Input) *Question {
 }
 
 func (r *Router) approve(ctx context.Context, c Command) Reply {
-	req, err := r.Flow.Decide(ctx, remediation.Choice{Request: c.Request, Digest: c.Digest, Verdict: approval.Approve, Reason: c.Reason, Code: c.Inputs["code"], By: by(c)})
-	if errors.Is(err, approval.ErrCodeNeeded) {
-		return Reply{Ask: &Question{Title: "Approve", Submit: "Approve", Then: c, Intro: "This plan has a risk for which you prove with a code who you are.",
-			Fields: []Field{{Name: "code", Label: "Code of your second factor", Hint: "Six digits; a code counts once.", MaxLength: 10}}}}
+	req, err := r.Flow.Decide(ctx, remediation.Choice{Request: c.Request, Digest: c.Digest, Verdict: approval.Approve, Reason: c.Reason, Code: c.Inputs["code"], Typed: c.Inputs["name"], By: by(c)})
+	var lacks *remediation.Unconfirmed
+	if errors.As(err, &lacks) {
+		return Reply{Ask: confirm(c, req, lacks)}
 	}
 	if err != nil {
 		return r.stale(req, err)
@@ -86,6 +91,20 @@ func (r *Router) approve(ctx context.Context, c Command) Reply {
 		return Reply{Text: fmt.Sprintf("You approved %s. It starts now; the thread shows each step.", req.ID)}
 	}
 	return Reply{Text: fmt.Sprintf("You approved %s. %d more approval(s) needed.", req.ID, req.Needed-approvals(req))}
+}
+
+// confirm asks for what an approval lacks.
+func confirm(c Command, req approval.Request, lacks *remediation.Unconfirmed) *Question {
+	q := &Question{Title: "Approve", Submit: "Approve", Then: c, Intro: req.ID + ": " + req.Title}
+	if lacks.Name != "" {
+		q.Intro += "\nThis plan has high risk: it can lose data, position or schema."
+		q.Fields = append(q.Fields, Field{Name: "name", Label: "Type " + lacks.Name, Must: lacks.Name, MaxLength: 300})
+	}
+	if lacks.Code {
+		q.Intro += "\nYou prove with a code who you are."
+		q.Fields = append(q.Fields, Field{Name: "code", Label: "Code of your second factor", Hint: "Six digits; a code counts once.", MaxLength: 10})
+	}
+	return q
 }
 
 func approvals(req approval.Request) int {

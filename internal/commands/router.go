@@ -78,6 +78,8 @@ func table() []word {
 		{"runbook run", "/cdc runbook run <ID> <section> [option]", "Asks for a section of an incident's runbook.", "/cdc runbook run INC-1 3", (*Router).bookRun},
 		{"dlq list", "/cdc dlq list [error_type=…] [table=…]", "What waits in the dead-letter queue.", "/cdc dlq list table=orders", (*Router).dlqList},
 		{"dlq replay", "/cdc dlq replay [error_type=…] [table=…] [limit N]", "Asks to apply those records again.", "/cdc dlq replay table=orders limit 100", (*Router).dlqReplay},
+		{"silence", "/cdc silence [ID] [for 1h] <reason>", "Keeps its alert quiet in Alertmanager for a while.", "/cdc silence INC-1 for 2h database upgrade", (*Router).silenceTyped},
+		{"unsilence", "/cdc unsilence [ID]", "Lets it be heard again.", "/cdc unsilence INC-1", (*Router).unsilenceTyped},
 		{"escalate", "/cdc escalate [ID]", "Begins the runbook's escalation now.", "/cdc escalate INC-1", (*Router).escalate},
 		{"failover", "/cdc failover [pipeline]", "Asks to switch to the other region.", "/cdc failover warehouse", (*Router).failover},
 		{"standing list", "/cdc standing list", "What people agreed to in advance: restarts that I may do by myself.", "/cdc standing list", (*Router).standingList},

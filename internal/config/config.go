@@ -30,6 +30,7 @@ type Config struct {
 	Kubernetes Kubernetes          `key:"kubernetes"`
 	Page       Page                `key:"page"`
 	Archive    Archive             `key:"archive"`
+	Silences   System              `key:"alertmanager"` // where alerts are silenced
 	Pipelines  map[string]Pipeline `key:"pipelines" marker:"CONNECT_URL"`
 }
 

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +33,8 @@ type scene struct {
 	again    string // what the thread says of it when it is looked at again after that
 	fix      string // the button to press; it is the first one that the thread offers
 	approve  []string
+	high     bool         // the plan has high risk: who approves types the connector's name
+	silence  bool         // somebody silences the alert meanwhile
 	then     []string     // buttons of manual steps, pressed by who asked
 	watch    bool         // the bot's own watcher raises the alert, because no metric tells
 	alone    bool         // it heals by itself once its cause is gone: nobody presses anything
@@ -49,7 +53,7 @@ type stage struct {
 }
 
 var scenes = []scene{
-	{name: "1 database", breaks: func(s *stage) { s.services.StopPostgres(s.T) }, title: "Database connection failure", headline: "a restart must wait",
+	{name: "1 database", silence: true, breaks: func(s *stage) { s.services.StopPostgres(s.T) }, title: "Database connection failure", headline: "a restart must wait",
 		mends: func(s *stage) { s.services.StartPostgres(s.T) }, again: "it is back now", fix: "Restart failed tasks", approve: []string{"approver"}},
 	{name: "2 authentication", operator: true, breaks: (*stage).rotate, title: "Authentication or authorization failure", headline: "PostgreSQL refused the password",
 		fix: "Renew lease for PostgreSQL credentials", approve: []string{"approver"}},
@@ -58,7 +62,7 @@ var scenes = []scene{
 	{name: "4 schema", sink: map[string]string{"schema.evolution": "none"}, breaks: (*stage).widen, title: "Table schema mismatch", headline: "schema evolution is off",
 		fix: "Let the sink add missing columns", approve: []string{"approver"}},
 	{name: "5 bad record", operator: true, breaks: (*stage).poison, title: "Bad record: error tolerance exceeded", headline: "a restart would meet the same record",
-		fix: "Runbook: DLQ Topic Full / Error Tolerance Exceeded", approve: []string{"approver", "manager"}, then: []string{"Done: step 3"}},
+		fix: "Runbook: DLQ Topic Full / Error Tolerance Exceeded", approve: []string{"approver", "manager"}, high: true, then: []string{"Done: step 3"}},
 	{name: "6 worker", watch: true, breaks: func(s *stage) { s.services.Kill9(s.T, lab.Connect) }, title: "Kafka Connect worker failure", headline: "no Kafka Connect worker answers",
 		fix: "Runbook: Kafka Connect Worker Failure", approve: []string{"approver"}, during: func(s *stage) { s.services.Start(s.T, lab.Connect) }},
 	{name: "7 broker", watch: true, breaks: func(s *stage) { s.services.Stop(s.T, lab.Kafka) }, title: "Kafka broker trouble", headline: "Kafka refuses connections",
@@ -105,6 +109,9 @@ func (c scene) play(t *testing.T) {
 		t.Logf("healed by itself %.1f s after the fault", time.Since(began).Seconds())
 		return
 	}
+	if c.silence {
+		s.silence()
+	}
 	if c.mends != nil {
 		c.mends(s)
 		if err := s.world.slack.As("oncall").Command(deadline(t, time.Minute), channel, "/cdc diagnose INC-1"); err != nil {
@@ -143,6 +150,9 @@ func (c scene) heal(s *stage) {
 		if err := press(s.world, s.world.slack.As(who), "Approve"); err != nil {
 			s.Fatalf("%v; the thread says:\n%s", err, s.world.words())
 		}
+		if c.high {
+			s.fill(who, lab.SinkConnector)
+		}
 	}
 	if c.during != nil {
 		c.during(s)
@@ -154,11 +164,56 @@ func (c scene) heal(s *stage) {
 	}
 }
 
+// fill types into the modal that opens for somebody.
+func (s *stage) fill(who string, texts ...string) {
+	person := s.world.slack.As(who)
+	if err := s.world.slack.Wait(deadline(s.T, 10*time.Second), "a modal for "+who, func() bool { return person.Modal() != nil }); err != nil {
+		s.Fatal(err)
+	}
+	if bad, err := person.Submit(deadline(s.T, 10*time.Second), texts...); err != nil || len(bad) > 0 {
+		s.Fatalf("%v, errors at fields: %v", err, bad)
+	}
+}
+
+// silence keeps the alert quiet for a while and lets it be heard again; Alertmanager itself says that it was so.
+func (s *stage) silence() {
+	command := func(text string) {
+		if err := s.world.slack.As("oncall").Command(deadline(s.T, 20*time.Second), channel, "/cdc "+text); err != nil {
+			s.Fatal(err)
+		}
+	}
+	state := func(want string) {
+		lab.Await(s.T, "the silence is "+want, 20*time.Second, func(ctx context.Context) (bool, error) {
+			text, err := fetch(ctx, s.services.Alertmanager+"/api/v2/silences")
+			return err == nil && strings.Contains(text, "INC-1: the database team is on it") && strings.Contains(text, `"state":"`+want+`"`), err
+		})
+	}
+	command("silence INC-1 for 30m the database team is on it")
+	s.world.says(s.T, "silenced until", 20*time.Second)
+	state("active")
+	command("unsilence INC-1")
+	state("expired")
+}
+
+func fetch(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return string(body), err
+}
+
 func (c scene) settings(s *stage) []string {
 	list := []string{
 		"PIPELINES_WAREHOUSE_CONNECT_FILES=" + s.files, "PIPELINES_WAREHOUSE_KAFKA_BROKERS=" + s.services.Kafka, "PIPELINES_WAREHOUSE_REGISTRY_URL=" + s.services.Registry,
 		"PIPELINES_WAREHOUSE_PROMETHEUS_URL=" + s.services.Prometheus, "PIPELINES_WAREHOUSE_VAULT_URL=" + s.services.Vault, "PIPELINES_WAREHOUSE_VAULT_TOKEN=" + s.services.VaultBotToken(s.T),
-		"PIPELINES_WAREHOUSE_CDC_API_URL=" + s.services.CDCAPI, "DOCKER_HOST=" + s.services.Docker,
+		"ALERTMANAGER_URL=" + s.services.Alertmanager, "PIPELINES_WAREHOUSE_CDC_API_URL=" + s.services.CDCAPI, "DOCKER_HOST=" + s.services.Docker,
 	}
 	if c.watch {
 		list = append(list, "WATCH_ENABLED=true", "WATCH_EVERY=2s", "WATCH_THRESHOLD=6s", "WATCH_STALL=20s")

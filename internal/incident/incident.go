@@ -54,6 +54,7 @@ type Incident struct {
 	ResolvedAt     time.Time  `json:"resolved_at,omitzero"`
 	ClosedAt       time.Time  `json:"closed_at,omitzero"`
 	Reopened       int        `json:"reopened,omitempty"`
+	Silence        *Silence   `json:"silence,omitempty"` // what keeps its alert quiet, nil when nothing does
 	Links          []Link     `json:"links,omitempty"`
 	Version        int64      `json:"version"` // counts writes; an update of an older version is refused
 }
@@ -68,6 +69,13 @@ type Affected struct {
 	LastSeen    time.Time `json:"last_seen"`
 	ResolvedAt  time.Time `json:"resolved_at,omitzero"`
 	Reports     []Report  `json:"reports,omitempty"`
+}
+
+// Silence keeps an incident's alert quiet for a while.
+type Silence struct {
+	ID    string    `json:"id"` // Alertmanager's
+	By    string    `json:"by"` // Slack user ID
+	Until time.Time `json:"until"`
 }
 
 // Report is what one alert says of an affected connector. Times are the sender's own, so that they can be compared.

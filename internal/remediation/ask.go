@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
@@ -135,6 +137,7 @@ type Choice struct {
 	Verdict approval.Verdict
 	Reason  string
 	Code    string // of the second factor, where the request needs one
+	Typed   string // the name of what a plan of high risk is about, typed by hand
 	By      Person
 }
 
@@ -152,6 +155,9 @@ func (f *Flow) Decide(ctx context.Context, c Choice) (approval.Request, error) {
 		if err := f.unchanged(ctx, req); err != nil {
 			return req, err
 		}
+		if err := f.confirmed(ctx, req, c); err != nil {
+			return req, err
+		}
 		if proof, err = f.prove(ctx, req, c.By, c.Code); err != nil {
 			return req, err
 		}
@@ -161,6 +167,68 @@ func (f *Flow) Decide(ctx context.Context, c Choice) (approval.Request, error) {
 		return req, err
 	}
 	return req, f.decided(ctx, req, c)
+}
+
+// Unconfirmed says what an approval still lacks. errors.Is finds ErrUnconfirmed in it, and approval.ErrCodeNeeded when a
+// code is missing.
+type Unconfirmed struct {
+	Name string // what has to be typed, "" when nothing has
+	Code bool   // whether a code of the second factor is needed
+}
+
+// Error implements error.
+func (u *Unconfirmed) Error() string {
+	switch {
+	case u.Name != "" && u.Code:
+		return fmt.Sprintf("type %s and a code of your second factor to approve this", u.Name)
+	case u.Name != "":
+		return fmt.Sprintf("type %s to approve this: the plan has high risk", u.Name)
+	}
+	return approval.ErrCodeNeeded.Error()
+}
+
+// Is implements errors.Is.
+func (u *Unconfirmed) Is(target error) bool {
+	return target == ErrUnconfirmed || u.Code && target == approval.ErrCodeNeeded
+}
+
+// confirmed looks whether who approves has given what the plan's risk asks for: a name typed by hand shows that somebody
+// has read which connector it is about, at 3 a.m., too.
+// Nobody is asked for anything when the answer is no already; the store decides on both again.
+func (f *Flow) confirmed(ctx context.Context, req approval.Request, c Choice) error {
+	switch {
+	case c.Digest != req.Digest:
+		return fmt.Errorf("approving %s: %w", req.ID, approval.ErrDigest)
+	case slices.ContainsFunc(req.Decisions, func(d approval.Decision) bool { return d.User == c.By.ID }):
+		return fmt.Errorf("approving %s: %w", req.ID, approval.ErrTwice)
+	}
+	lacks := &Unconfirmed{Code: req.StepUp}
+	if req.Risk == string(action.High) {
+		inc, err := f.Incidents.Get(ctx, req.Incident)
+		if err != nil {
+			return err
+		}
+		if name := aim(inc); !strings.EqualFold(strings.TrimSpace(c.Typed), name) {
+			lacks.Name = name
+		}
+	}
+	if lacks.Name == "" && (!lacks.Code || c.Code != "") {
+		return nil
+	}
+	return lacks
+}
+
+// aim is what an incident's plans are about: its connector, or the pipeline when there are several or none. Connectors that
+// are well again count, or the name would change while somebody types it.
+func aim(inc incident.Incident) string {
+	name := ""
+	for _, a := range inc.Affected {
+		if name != "" && a.Connector != name {
+			return inc.Pipeline
+		}
+		name = a.Connector
+	}
+	return cmp.Or(name, inc.Pipeline)
 }
 
 // prove checks the second factor where the request needs one; it is the last thing looked at, because a code counts once.

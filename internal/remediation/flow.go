@@ -34,6 +34,9 @@ var (
 	ErrNotOpen     = errors.New("the incident is not open any more")
 	ErrNobody      = errors.New("nobody who could take it")
 	ErrEscalated   = errors.New("the escalation has begun already")
+	ErrNoSilencer  = errors.New("no Alertmanager is configured")
+	ErrNotSilent   = errors.New("nothing is silenced")
+	ErrUnconfirmed = errors.New("the approval is not confirmed")
 	ErrNoBackup    = errors.New("no backup is configured for this pipeline")
 	ErrUnavailable = errors.New("the store is away")
 )
@@ -95,6 +98,8 @@ type Flow struct {
 
 	Archive      Archive       // where the record of what is over goes; nil: nowhere
 	ArchiveAfter time.Duration // how long after its end
+
+	Silencer Silencer // nil: alerts cannot be silenced
 
 	Timers Timers
 	Codes  *approval.Codes // of the second factor; nil when nobody has one

@@ -183,7 +183,11 @@ func (s *stage) agree(recipe approval.Recipe) approval.Request {
 	s.t.Helper()
 	req, err := s.Ask(s.t.Context(), Wish{Incident: "INC-1", Recipe: recipe, By: Person{ID: "UONCALL", Name: "oncall"}})
 	s.must(err)
-	req, err = s.Decide(s.t.Context(), Choice{Request: req.ID, Digest: req.Digest, Verdict: approval.Approve, By: Person{ID: "UAPPROVER", Name: "approver"}})
+	yes := Choice{Request: req.ID, Digest: req.Digest, Verdict: approval.Approve, By: Person{ID: "UAPPROVER", Name: "approver"}}
+	if req.Risk == "high" {
+		yes.Typed = "sink"
+	}
+	req, err = s.Decide(s.t.Context(), yes)
 	s.must(err)
 	return req
 }

@@ -325,5 +325,8 @@ func (f *Flow) move(ctx context.Context, id string, to incident.State, who timel
 	if err := f.armArchive(ctx, id, to); err != nil {
 		return err
 	}
+	if to == incident.Resolved {
+		f.hearAgain(ctx, id)
+	}
 	return f.touch(ctx, id)
 }

@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,11 @@ func TestToleranceEnds(t *testing.T) {
 	}
 	if req.State == approval.Pending { // a high risk needs a second approval
 		req, err = s.Decide(t.Context(), Choice{Request: req.ID, Digest: req.Digest, Verdict: approval.Approve, By: Person{ID: "UMANAGER", Name: "manager"}})
+		var lacks *Unconfirmed
+		if !errors.As(err, &lacks) || lacks.Name != "sink" || lacks.Code {
+			t.Fatalf("without the connector's name: %v", err)
+		}
+		req, err = s.Decide(t.Context(), Choice{Request: req.ID, Digest: req.Digest, Verdict: approval.Approve, Typed: " Sink ", By: Person{ID: "UMANAGER", Name: "manager"}})
 		s.must(err)
 	}
 	asked, err := s.Asked(t.Context(), req.ID)

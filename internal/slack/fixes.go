@@ -110,12 +110,15 @@ func fixButtons(v remediation.View) (visible, more []press) {
 	return visible, more
 }
 
-// rest fills the menu: fixes first, but the export always has its place.
+// rest fills the menu: fixes first, but the export and the way to everything else always have their places.
 func rest(fixes []press, v remediation.View, look press) []press {
-	export := press{label: "Export the timeline", command: commands.Command{Verb: commands.VerbExport, Incident: v.Incident.ID, Format: "md"}}
-	fixed := []press{export}
+	id := v.Incident.ID
+	fixed := []press{
+		{label: "Export the timeline", command: commands.Command{Verb: commands.VerbExport, Incident: id, Format: "md"}},
+		{label: "More…", command: commands.Command{Verb: commands.VerbMore, Incident: id}},
+	}
 	if v.Incident.Owner == "" {
-		fixed = []press{look, export}
+		fixed = append([]press{look}, fixed...)
 	}
 	return append(fixes[:min(len(fixes), mostOptions-len(fixed))], fixed...)
 }

@@ -84,6 +84,26 @@ func (b *Bot) incidentOf(ctx context.Context, channel, thread string) (string, e
 	return b.options.Threads.Incident(ctx, channel, thread)
 }
 
+// A thread is seen before the bot has written down whose it is. What people say in one that is this young waits a moment,
+// or it would be taken for talk about something else.
+const (
+	youngThread = 30 * time.Second
+	soon        = 2 * time.Second // within Slack's three
+)
+
+func (b *Bot) incidentSoon(ctx context.Context, m ThreadMessage) (string, error) {
+	until := time.Now().Add(soon)
+	for {
+		id, err := b.incidentOf(ctx, m.Channel, m.Thread)
+		if err != nil || id != "" || m.Thread == "" || m.At.Sub(moment(m.Thread)) > youngThread || time.Now().After(until) {
+			return id, err
+		}
+		if err := wait(ctx, soon/20); err != nil {
+			return "", err
+		}
+	}
+}
+
 // nameOf is the name to show. What the payload says is enough; events tell only the ID.
 func (b *Bot) nameOf(ctx context.Context, u commands.User) string {
 	if u.Name != "" {
@@ -168,7 +188,7 @@ func (b *Bot) keep(ctx context.Context, m ThreadMessage) error {
 			return err
 		}
 	}
-	id, err := b.incidentOf(ctx, m.Channel, m.Thread)
+	id, err := b.incidentSoon(ctx, m)
 	if err != nil || id == "" {
 		return err
 	}

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -41,11 +42,22 @@ type interaction struct {
 		CallbackID      string `json:"callback_id"`
 		PrivateMetadata string `json:"private_metadata"`
 		State           struct {
-			Values map[string]map[string]struct {
-				Value string `json:"value"`
-			} `json:"values"`
+			Values map[string]map[string]filled `json:"values"`
 		} `json:"state"`
 	} `json:"view"`
+}
+
+// filled is what somebody put into a blank: text, a person or one of several words.
+type filled struct {
+	Value    string `json:"value"`
+	User     string `json:"selected_user"`
+	Selected struct {
+		Value string `json:"value"`
+	} `json:"selected_option"`
+}
+
+func (f filled) text() string {
+	return strings.TrimSpace(clean(cmp.Or(f.Value, f.User, f.Selected.Value)))
 }
 
 type pressed struct {
@@ -141,7 +153,7 @@ func (a pressed) wire() (wire, error) {
 	if a.ActionID != moreAction {
 		w.Verb = verb
 	}
-	if w.Channel != "" || w.Thread != "" || w.Text != "" || w.Home {
+	if w.Channel != "" || w.Thread != "" || w.Text != "" || w.Home || len(w.Must) > 0 {
 		return wire{}, fmt.Errorf("%w (button %q carries what only a modal may)", errForeign, cut(verb, 40))
 	}
 	return w, w.check()
@@ -161,7 +173,7 @@ func (p interaction) submit(o order) order {
 		return o
 	}
 	c := w.command()
-	if problems := p.fill(&c); len(problems) > 0 {
+	if problems := p.fill(&c, w.Must); len(problems) > 0 {
 		o.ack = map[string]any{"response_action": "errors", "errors": problems}
 		return o
 	}
@@ -178,20 +190,22 @@ const (
 	longestField  = 3000
 )
 
-// fill puts what was typed into the command and returns what is wrong by block_id.
-func (p interaction) fill(c *commands.Command) map[string]string {
+// fill puts what was typed into the command and returns what is wrong by block_id. must is what some blanks have to hold.
+func (p interaction) fill(c *commands.Command, must map[string]string) map[string]string {
 	problems := map[string]string{}
 	for block, actions := range p.View.State.Values {
 		name, optional := strings.CutPrefix(block, optionalField)
 		if !optional {
 			name = strings.TrimPrefix(block, fieldPrefix)
 		}
-		value := strings.TrimSpace(clean(actions[fieldAction].Value))
+		value := actions[fieldAction].text()
 		switch {
 		case value == "" && !optional:
 			problems[block] = "Please fill this in; spaces alone are not enough."
 		case len([]rune(value)) > longestField:
 			problems[block] = fmt.Sprintf("At most %d characters.", longestField)
+		case must[name] != "" && !strings.EqualFold(value, must[name]):
+			problems[block] = fmt.Sprintf("Type %s to go on.", cut(line(must[name]), 100))
 		case name == "reason":
 			c.Reason = value
 		case value != "":
@@ -239,12 +253,14 @@ func laneOf(o order) string {
 // opensModal: these may answer with a modal.
 func opensModal(c commands.Command) bool {
 	switch c.Verb {
-	case commands.VerbReject, commands.VerbNote, commands.VerbGlass, commands.VerbReview:
+	case commands.VerbReject, commands.VerbNote, commands.VerbGlass, commands.VerbReview, commands.VerbSilence:
 		return c.Reason == ""
+	case commands.VerbAssign:
+		return len(c.Inputs) == 0
 	case commands.VerbFix:
 		return len(c.Inputs) == 0
 	case commands.VerbApprove:
-		return c.Option == stepUp && len(c.Inputs) == 0
+		return c.Option == asksFirst && len(c.Inputs) == 0
 	case commands.VerbShowPlan:
 		return true
 	}

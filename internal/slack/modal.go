@@ -108,6 +108,7 @@ func versionOf(sha string) string {
 // questionOf draws a question. What was asked for travels in private_metadata, which Slack keeps from clients.
 func questionOf(q commands.Question, from place) (slackapi.ModalViewRequest, error) {
 	w := toWire(q.Then)
+	w.Must = musts(q.Fields)
 	w.Channel, w.Thread, w.Home = from.Channel, from.Thread, from.Home
 	if from.Thread == "" && q.Then.Thread != "" {
 		w.Channel, w.Thread = q.Then.Channel, q.Then.Thread
@@ -128,15 +129,21 @@ func questionOf(q commands.Question, from place) (slackapi.ModalViewRequest, err
 		Blocks: slackapi.Blocks{BlockSet: blocks[:min(len(blocks), mostBlocks)]}}, nil
 }
 
-func input(f commands.Field) slackapi.Block {
-	element := slackapi.NewPlainTextInputBlockElement(nil, fieldAction)
-	element.Multiline = f.Multiline
-	element.InitialValue = cut(f.Value, longestField)
-	element.MaxLength = longestField
-	if f.MaxLength > 0 && f.MaxLength < longestField {
-		element.MaxLength = f.MaxLength
-		element.InitialValue = cut(f.Value, f.MaxLength)
+// musts are the words that have to be typed as they are, by the blank's name.
+func musts(fields []commands.Field) map[string]string {
+	var m map[string]string
+	for _, f := range fields {
+		if f.Must != "" {
+			if m == nil {
+				m = map[string]string{}
+			}
+			m[f.Name] = f.Must
+		}
 	}
+	return m
+}
+
+func input(f commands.Field) slackapi.Block {
 	id := fieldPrefix + f.Name
 	if f.Optional {
 		id = optionalField + f.Name
@@ -145,7 +152,36 @@ func input(f commands.Field) slackapi.Block {
 	if f.Hint != "" {
 		hint = text(cut(line(f.Hint), 2000))
 	}
-	block := slackapi.NewInputBlock(cut(id, 255), text(cut(line(f.Label), 2000)), hint, element)
+	block := slackapi.NewInputBlock(cut(id, 255), text(cut(line(f.Label), 2000)), hint, element(f))
 	block.Optional = f.Optional
 	return block
+}
+
+// element is what a blank is filled with: a person, one of several words, or text.
+func element(f commands.Field) slackapi.BlockElement {
+	switch {
+	case f.Person:
+		return slackapi.NewOptionsSelectBlockElement(slackapi.OptTypeUser, nil, fieldAction)
+	case len(f.Options) > 0:
+		return choice(f)
+	}
+	e := slackapi.NewPlainTextInputBlockElement(nil, fieldAction)
+	e.Multiline, e.MaxLength = f.Multiline, longestField
+	if f.MaxLength > 0 {
+		e.MaxLength = min(f.MaxLength, longestField)
+	}
+	e.InitialValue = cut(f.Value, e.MaxLength)
+	return e
+}
+
+func choice(f commands.Field) slackapi.BlockElement {
+	e := slackapi.NewOptionsSelectBlockElement(slackapi.OptTypeStatic, nil, fieldAction)
+	for _, word := range f.Options[:min(len(f.Options), 100)] { // as many as Slack shows
+		option := slackapi.NewOptionBlockObject(word, text(cut(line(word), 75)), nil)
+		e.Options = append(e.Options, option)
+		if word == f.Value {
+			e.InitialOption = option
+		}
+	}
+	return e
 }

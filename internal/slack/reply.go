@@ -48,13 +48,16 @@ func (b *Bot) draw(ctx context.Context, r commands.Reply) says {
 	return s
 }
 
-// choices are buttons below an answer: three, and the rest behind "…".
+// choices are buttons below an answer: three, and the rest behind "…" when it holds them.
 func choices(list []commands.Choice) slackapi.Block {
 	presses := make([]press, len(list))
 	for i, c := range list {
 		presses[i] = press{label: c.Label, command: c.Command}
 	}
 	n := min(3, len(presses))
+	if len(presses) > n+mostOptions {
+		n = len(presses)
+	}
 	return row(presses[:n], presses[n:])
 }
 

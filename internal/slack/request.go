@@ -166,11 +166,8 @@ func requestButtons(req approval.Request) (visible, more []press) {
 		return c
 	}
 	approve := press{label: "Approve", style: slackapi.StylePrimary, command: with(commands.VerbApprove, req.Digest)}
-	if req.StepUp {
-		approve.command.Option = stepUp
-	}
-	if req.Risk == "high" {
-		approve.confirm = "This plan has high risk: it can lose data, position or schema. You agree to digest " + shortDigest(req.Digest) + "."
+	if req.StepUp || req.Risk == "high" {
+		approve.command.Option = asksFirst
 	}
 	more = []press{{label: "Withdraw", command: with(commands.VerbWithdraw, "")}}
 	if !req.AloneFrom.IsZero() {
@@ -181,8 +178,8 @@ func requestButtons(req approval.Request) (visible, more []press) {
 		{label: "Show plan", command: with(commands.VerbShowPlan, "")}}, more
 }
 
-// stepUp marks the approval of a request that asks for a code first: a modal must be open within three seconds.
-const stepUp = 1
+// asksFirst marks the approval of a request that asks for a code or a name first: a modal must be open within three seconds.
+const asksFirst = 1
 
 // askable are the endings after which the same may be wanted still.
 var askable = map[approval.State]bool{approval.Expired: true, approval.Voided: true, approval.Rejected: true, approval.Withdrawn: true}

@@ -165,6 +165,9 @@ func chips(v remediation.View) string {
 	case !ended(inc.State):
 		facts = append(facts, "nobody has taken it yet")
 	}
+	if s := inc.Silence; s != nil && s.Until.After(v.Now) && !ended(inc.State) {
+		facts = append(facts, "🔕 silenced until "+token(s.Until))
+	}
 	if inc.Reopened > 0 {
 		facts = append(facts, "came back "+count(inc.Reopened, "time", "times"))
 	}

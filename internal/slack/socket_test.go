@@ -363,3 +363,30 @@ func TestARollingRestartLosesNoCommand(t *testing.T) {
 	stop()
 	f.handled(load, 1000, 20)
 }
+
+// slowThreads know a thread only after it was asked for some times.
+type slowThreads struct {
+	RedisRefs
+	asked atomic.Int64
+}
+
+func (s *slowThreads) Incident(context.Context, string, string) (string, error) {
+	if s.asked.Add(1) < 3 {
+		return "", nil
+	}
+	return "INC-1", nil
+}
+
+func TestWhatIsSaidAtOnceInANewThreadIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	l := &listener{heard: make(chan ThreadMessage, 10)}
+	f.start(f.bot(func(o *Options) { o.Connections = 1; o.Threads = &slowThreads{} }), &asker{}, l)
+	if err := f.open()[0].write(strings.Replace(said("young", "Ev1"), "1795435200.000100", "1795435299.000100", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if m := <-l.heard; m.Incident != "INC-1" {
+		t.Errorf("heard %+v", m)
+	}
+	eventually(t, "acknowledged", func() bool { return f.acks("young") == 1 })
+}

@@ -45,6 +45,7 @@ type wire struct {
 	Thread   string            `json:"th,omitempty"`
 	Standing string            `json:"st,omitempty"`
 	Home     bool              `json:"h,omitempty"` // a modal that was opened from the App Home
+	Must     map[string]string `json:"m,omitempty"` // what has to be typed into a modal's blanks
 }
 
 func toWire(c commands.Command) wire {
@@ -116,6 +117,11 @@ var needs = map[commands.Verb][]string{
 	commands.VerbExport:      {"incident", "format"},
 	commands.VerbNote:        {"incident"},
 	commands.VerbClose:       {"incident"},
+	commands.VerbMore:        {"incident"},
+	commands.VerbAssign:      {"incident"},
+	commands.VerbSilence:     {"incident"},
+	commands.VerbUnsilence:   {"incident"},
+	commands.VerbEscalate:    {"incident"},
 	commands.VerbStatus:      {},
 	commands.VerbIncidents:   {},
 	commands.VerbApprovals:   {},

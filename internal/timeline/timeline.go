@@ -15,6 +15,8 @@ type Type string
 const (
 	AlertReceived      Type = "alert.received"
 	AlertResolved      Type = "alert.resolved"
+	AlertSilenced      Type = "alert.silenced"   // data: silence, alert, connectors, until, reason
+	AlertUnsilenced    Type = "alert.unsilenced" // data: silence
 	IncidentOpened     Type = "incident.opened"
 	IncidentReopened   Type = "incident.reopened"
 	IncidentMoved      Type = "incident.moved" // data: from, to

@@ -121,6 +121,11 @@ func (c *Client) Address() string { return c.base.Host }
 // Get asks for a path, which begins with "/" and may hold a query; it is appended to the path of the system's URL. Answers
 // of 4xx and 5xx are answers, not errors. Errors of the way there are *Error.
 func (c *Client) Get(ctx context.Context, path string) (status int, body []byte, err error) {
+	return c.Send(ctx, http.MethodGet, path, nil)
+}
+
+// Send is Get with another method and a body that is marshalled to JSON, nil for none.
+func (c *Client) Send(ctx context.Context, method, path string, what any) (status int, body []byte, err error) {
 	where, err := c.resolve(path)
 	if err != nil {
 		return 0, nil, err
@@ -131,7 +136,10 @@ func (c *Client) Get(ctx context.Context, path string) (status int, body []byte,
 	if err := c.authenticate(request); err != nil {
 		return 0, nil, err
 	}
-	answer, err := request.Get(where)
+	if what != nil {
+		request.SetHeader("Content-Type", "application/json").SetBody(what)
+	}
+	answer, err := request.Execute(method, where)
 	if err != nil {
 		return 0, nil, c.failed(ctx, path, err)
 	}
