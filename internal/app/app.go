@@ -274,7 +274,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 }
 
 func (a *App) commands(clusters map[string]*cluster, bot *slack.Bot) *commands.Router {
-	r := &commands.Router{Flow: a.flow, Timeline: a.flow.Timeline, Sentence: slack.Sentences(a.log.Named("commands")), Now: time.Now, Log: a.log.Named("commands")}
+	r := &commands.Router{Flow: a.flow, Channel: a.config.Slack.Channel, Timeline: a.flow.Timeline, Sentence: slack.Sentences(a.log.Named("commands")), Now: time.Now, Log: a.log.Named("commands")}
 	r.Export = func(ctx context.Context, id, format string) (remediation.File, error) {
 		return export(ctx, a.flow, id, format)
 	}

@@ -71,6 +71,7 @@ const (
 	VerbIncidents   Verb = "incidents"   // the open incidents
 	VerbApprovals   Verb = "approvals"   // what waits for a decision
 	VerbHelp        Verb = "help"        // all commands
+	VerbGreet       Verb = "greet"       // Channel: the bot was brought into it
 	VerbHome        Verb = "home"        // the App Home
 	VerbRevoke      Verb = "revoke"      // Standing: ends it
 )

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,6 +34,22 @@ func (r *Router) menu(ctx context.Context, a ask) Reply {
 		{"Status", Command{Verb: VerbStatus}}, {"Open incidents", Command{Verb: VerbIncidents}},
 		{"Approvals", Command{Verb: VerbApprovals}}, {"All commands", Command{Verb: VerbHelp}},
 	}}
+}
+
+// greet tells a channel what the bot is for and which pipelines it will tell about there.
+func (r *Router) greet(_ context.Context, c Command) Reply {
+	var here []string
+	for _, p := range r.Pipelines {
+		if cmp.Or(p.Channel, r.Channel) == c.Channel {
+			here = append(here, p.Name)
+		}
+	}
+	about := "Failures of the pipelines are told where they are configured to be (slack.channel)."
+	if len(here) > 0 {
+		about = "When " + strings.Join(here, ", ") + " breaks, I open a thread here: what broke, why, and buttons for what to do."
+	}
+	return Reply{Text: "Hello. I look after Kafka Connect pipelines. " + about + " Nothing runs unless two people agree, and everything is written down. /cdc shows how things are.",
+		Choices: []Choice{{"Status", Command{Verb: VerbStatus}}, {"All commands", Command{Verb: VerbHelp}}}}
 }
 
 // approvals lists what waits for a decision: this person's first, with the buttons of the thread.

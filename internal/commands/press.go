@@ -44,6 +44,7 @@ func presses() map[Verb]func(*Router, context.Context, Command) Reply {
 		VerbIncidents:   func(r *Router, ctx context.Context, c Command) Reply { return r.incidentList(ctx, ask{Command: c}) },
 		VerbApprovals:   (*Router).approvals,
 		VerbHelp:        func(r *Router, ctx context.Context, c Command) Reply { return r.help(ctx, ask{Command: c}) },
+		VerbGreet:       (*Router).greet,
 		VerbHome:        (*Router).home,
 		VerbRevoke:      (*Router).revoke,
 	}

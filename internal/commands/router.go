@@ -37,6 +37,7 @@ type Pipeline struct {
 type Router struct {
 	Flow      *remediation.Flow
 	Pipelines []Pipeline // sorted by name
+	Channel   string     // where threads go whose pipeline has no channel of its own
 	Timeline  *timeline.Log
 	Books     Books
 	Links     []incident.Link // pages that the App Home leads to

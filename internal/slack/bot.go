@@ -54,6 +54,8 @@ type Listener interface {
 type Threads interface {
 	Incident(ctx context.Context, channel, ts string) (string, error)
 	Thread(ctx context.Context, id string) (incident.Thread, error)
+	// Greet reports whether the bot has not said hello in a channel yet, and remembers that it does now.
+	Greet(ctx context.Context, channel string) (bool, error)
 }
 
 // Bot is one process's presence in a Slack workspace.

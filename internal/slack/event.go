@@ -59,6 +59,8 @@ func routeEvent(e envelope, self string) order {
 		return in.reacted(o, self)
 	case "app_home_opened":
 		return in.homeOpened(o, e.At)
+	case "member_joined_channel":
+		return in.joined(o, self, e.At)
 	}
 	return order{}
 }
@@ -88,6 +90,17 @@ func (in event) homeOpened(o order, at time.Time) order {
 	o.lane = "user:" + in.User
 	o.command = &commands.Command{User: user, Verb: commands.VerbHome}
 	o.place = place{User: user, At: at, Home: true}
+	return o
+}
+
+// joined says hello in a channel that we were brought into.
+func (in event) joined(o order, self string, at time.Time) order {
+	if in.User != self || self == "" || in.Channel == "" {
+		return order{}
+	}
+	o.lane = "channel:" + in.Channel
+	o.command = &commands.Command{Verb: commands.VerbGreet, Channel: in.Channel}
+	o.place = place{Channel: in.Channel, At: at, Aloud: true}
 	return o
 }
 

@@ -59,6 +59,9 @@ func (b *Bot) done(ctx context.Context, o order) {
 // complete fills in what the payload did not tell: the person's name, and the incident of a thread.
 func (b *Bot) complete(ctx context.Context, o *order) bool {
 	c := o.command
+	if c.Verb == commands.VerbGreet {
+		return b.newHere(ctx, c.Channel)
+	}
 	c.User.Name = b.nameOf(ctx, c.User)
 	if c.Verb != commands.VerbNote || c.Incident != "" {
 		return true
@@ -75,6 +78,18 @@ func (b *Bot) complete(ctx context.Context, o *order) bool {
 	}
 	b.answer(ctx, *o, commands.Reply{Error: true, Text: text}, false)
 	return false
+}
+
+// newHere reports whether the bot has never said hello in a channel. When nobody knows, it stays silent.
+func (b *Bot) newHere(ctx context.Context, channel string) bool {
+	if b.options.Threads == nil {
+		return false
+	}
+	fresh, err := b.options.Threads.Greet(ctx, channel)
+	if err != nil {
+		b.log.Warn("no hello, because it is not known whether there was one", zap.String("channel", channel), zap.Error(err))
+	}
+	return fresh && err == nil
 }
 
 func (b *Bot) incidentOf(ctx context.Context, channel, thread string) (string, error) {

@@ -85,3 +85,30 @@ func TestHomeIsKeptTrue(t *testing.T) {
 		t.Errorf("%d still count as looking long after", len(left))
 	}
 }
+
+// In a channel that it is brought into the bot says hello, aloud and once.
+func TestHelloOnce(t *testing.T) {
+	t.Parallel()
+	f := openOffice(t, slacksim.Options{Unlimited: true, Channels: []slacksim.Channel{{ID: "C0INCIDENTS", Name: room}, {ID: "C0OTHER", Name: "other", Closed: true}}}, func(c commands.Command) commands.Reply {
+		return commands.Reply{Text: string(c.Verb) + " " + c.Channel, Choices: []commands.Choice{{Label: "Status", Command: commands.Command{Verb: commands.VerbStatus}}}}
+	})
+	for range 2 {
+		if _, _, _, err := f.bot.api.JoinConversationContext(t.Context(), "C0OTHER"); err != nil {
+			t.Fatal(err)
+		}
+		f.until("hello", func() bool { return len(f.sim.Messages("other")) > 0 })
+		if _, err := f.bot.api.LeaveConversationContext(t.Context(), "C0OTHER"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // a second hello would come at once
+	var hellos int
+	for _, m := range f.sim.Messages("other") {
+		if strings.Contains(m.Text, "greet C0OTHER") {
+			hellos++
+		}
+	}
+	if hellos != 1 {
+		t.Errorf("%d hellos, want 1", hellos)
+	}
+}

@@ -69,7 +69,7 @@ var scopesOf = map[string][]string{
 }
 
 // scopesOfEvents says the same of features and events.
-var scopesOfEvents = map[string][]string{"pin_added": {"pins:read"}, "pin_removed": {"pins:read"}, "reaction_added": {"reactions:read"}, "app_home_opened": {}, "app_mention": {"app_mentions:read"}, "message.channels": {"channels:history"}, "message.groups": {"groups:history"}}
+var scopesOfEvents = map[string][]string{"pin_added": {"pins:read"}, "pin_removed": {"pins:read"}, "reaction_added": {"reactions:read"}, "app_home_opened": {}, "member_joined_channel": {"channels:read", "groups:read"}, "app_mention": {"app_mentions:read"}, "message.channels": {"channels:history"}, "message.groups": {"groups:history"}}
 
 func TestManifestAsksForWhatTheCodeUsesAndNoMore(t *testing.T) {
 	m := readManifest(t)

@@ -49,7 +49,10 @@ var claimLua string
 
 var claimScript = redis.NewScript(claimLua)
 
-func cardsKey(id string) string           { return "cdcbot:{" + id + "}:cards" }
+func cardsKey(id string) string { return "cdcbot:{" + id + "}:cards" }
+
+const greetedKey = "cdcbot:greeted"
+
 func threadKey(channel, ts string) string { return "cdcbot:thread:" + channel + ":" + ts }
 
 // Get implements Refs.
@@ -138,6 +141,15 @@ func (s RedisRefs) Thread(ctx context.Context, id string) (incident.Thread, erro
 		return incident.Thread{}, nil
 	}
 	return incident.Thread{Channel: r.Channel, TS: r.TS}, nil
+}
+
+// Greet implements Threads: cdcbot:greeted is the set of channels.
+func (s RedisRefs) Greet(ctx context.Context, channel string) (bool, error) {
+	n, err := s.Redis.SAdd(ctx, greetedKey, channel).Result()
+	if err != nil {
+		return false, fmt.Errorf("remembering the hello in %s: %w", channel, err)
+	}
+	return n == 1, nil
 }
 
 func refJSON(r Ref) string {

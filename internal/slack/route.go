@@ -37,6 +37,7 @@ type place struct {
 	At          time.Time // when the trigger arrived
 	Slash       bool      // typed after /cdc: an answer may replace "Working on it…"
 	Home        bool      // in the App Home, where answers are shown too
+	Aloud       bool      // everybody in the channel sees the answer
 }
 
 // Change is what happened to a person's message.

@@ -29,6 +29,9 @@ type says struct {
 func (b *Bot) say(ctx context.Context, at place, s says) error {
 	s.text = escape(cut(redact.Text(s.text), longestText))
 	err := errNoURL
+	if at.Aloud {
+		return b.aloud(ctx, at.Channel, s)
+	}
 	if at.ResponseURL != "" {
 		err = b.respond(ctx, at, s)
 	}
@@ -132,16 +135,21 @@ func (b *Bot) message(ctx context.Context, user string, s says) error {
 	if err != nil {
 		return err
 	}
+	return b.aloud(ctx, channel, s)
+}
+
+// aloud writes to everybody in a channel.
+func (b *Bot) aloud(ctx context.Context, channel string, s says) error {
 	options := []slackapi.MsgOption{slackapi.MsgOptionText(s.text, false), slackapi.MsgOptionDisableLinkUnfurl(), slackapi.MsgOptionDisableMediaUnfurl()}
 	if len(s.blocks) > 0 {
 		options = append(options, slackapi.MsgOptionBlocks(s.blocks...))
 	}
-	err = b.patiently(ctx, "chat.postMessage", func() error {
+	err := b.patiently(ctx, "chat.postMessage", func() error {
 		_, _, err := b.api.PostMessageContext(ctx, channel, options...)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("messaging %s: %w", user, err)
+		return fmt.Errorf("posting to %s: %w", channel, err)
 	}
 	return nil
 }
