@@ -1,5 +1,5 @@
 // Command bot is cdcbot: it serves (`bot serve`), and it has the tools around it: diagnose for saved statuses, lint and plan for
-// runbooks, export and verify for timelines.
+// runbooks, export and verify for timelines, doctor for what it needs.
 package main
 
 import (
@@ -65,7 +65,7 @@ func command() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), diagnoseCommand(), lintCommand(), planCommand(), exportCommand(), verifyCommand(), archiveCommand(), healthCommand(), versionCommand())
+	root.AddCommand(serveCommand(), diagnoseCommand(), lintCommand(), planCommand(), exportCommand(), verifyCommand(), archiveCommand(), doctorCommand(), healthCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = asUsage(c.Args)
 	}

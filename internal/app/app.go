@@ -67,6 +67,7 @@ type App struct {
 	config   *config.Config
 	log      *zap.Logger
 	books    library
+	worlds   map[string]*world // by pipeline
 	redis    redis.UniversalClient
 	seal     *seal.Ring // nil without keys, which only the demo and tests may be
 	flow     *remediation.Flow
@@ -94,7 +95,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{books: books, seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
+	a := &App{books: books, worlds: map[string]*world{}, seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.redis == nil {
 		if a.redis, err = openRedis(o.Config.Redis); err != nil {
@@ -279,6 +280,7 @@ func (a *App) commands(clusters map[string]*cluster, bot *slack.Bot) *commands.R
 		return export(ctx, a.flow, id, format)
 	}
 	r.Books = a.books.list
+	r.Doctor = a.Doctor
 	for _, text := range a.config.Slack.Links {
 		l := config.NamedLink(text)
 		r.Links = append(r.Links, incident.Link{Title: l.Title, URL: l.URL})

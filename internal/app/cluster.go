@@ -61,6 +61,7 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.worlds[name] = w
 	client := w.clusters[name]
 	if a.options.Systems != nil {
 		w.replace(a.options.Systems)

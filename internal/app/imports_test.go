@@ -16,14 +16,14 @@ import (
 // policy says which of our packages each package may import, without "cdcbot/internal/" (docs/ARCHITECTURE.md draws it).
 // A leaf imports nothing of ours. "*" may import everything below. Tests may also import what the testing table says.
 var policy = map[string][]string{
-	"cmd/bot":  {"app", "config", "runbook", "seal", "timeline", "diagnosis", "connect", "redact"},
+	"cmd/bot":  {"app", "config", "runbook", "seal", "timeline", "diagnosis", "connect", "redact", "doctor"},
 	"cmd/demo": {"app", "config", "slacksim", "connect/connecttest", "target/targettest", "diagnosis", "action", "runbook", "remediation", "incident", "runbooks"},
 	"runbooks": {},
 
 	"app": {"*"},
 
 	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect", "slack/link"},
-	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident"},
+	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident", "doctor"},
 	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
 	"runbook":     {"action", "connect"},

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"cdcbot/internal/connect"
+	"cdcbot/internal/doctor"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/timeline"
@@ -42,6 +43,7 @@ type Router struct {
 	Books     Books
 	Links     []incident.Link // pages that the App Home leads to
 	Export    func(ctx context.Context, incident, format string) (remediation.File, error)
+	Doctor    func(ctx context.Context) doctor.Report // nil when nobody can examine the bot
 	Sentence  func(err error) string
 	Now       func() time.Time
 	Log       *zap.Logger
@@ -94,6 +96,7 @@ func table() []word {
 		{"incident note", "/cdc incident note <ID> <text>", "Adds a line to the timeline.", "/cdc incident note INC-1 database team is on it", (*Router).incidentNote},
 		{"incident close", "/cdc incident close <ID>", "Ends the work on it.", "/cdc incident close INC-1", (*Router).incidentClose},
 		{"diagnose", "/cdc diagnose <ID>", "Looks again and updates the thread.", "/cdc diagnose INC-1", (*Router).diagnose},
+		{"doctor", "/cdc doctor", "Examines me and what I need: Slack, Redis, every system, runbooks, clocks, permissions.", "/cdc doctor", (*Router).doctor},
 		{"help", "/cdc help [word]", "This list.", "/cdc help restart", (*Router).help},
 	}
 }

@@ -32,6 +32,8 @@ type Config struct {
 	Archive    Archive             `key:"archive"`
 	Silences   System              `key:"alertmanager"` // where alerts are silenced
 	Pipelines  map[string]Pipeline `key:"pipelines" marker:"CONNECT_URL"`
+
+	files map[string]string // that were read, by key
 }
 
 // Docker is the engine that runs services of kind docker. It is never asked unless a service is of that kind.

@@ -18,8 +18,9 @@ import (
 type decoder struct {
 	given    map[string]any
 	env      map[string]string
-	known    []string // every key that exists, for unknown keys and their nearest match
-	used     []string // environment variables that were taken
+	known    []string          // every key that exists, for unknown keys and their nearest match
+	used     []string          // environment variables that were taken
+	files    map[string]string // that secrets were read from, by key
 	problems []Problem
 }
 
@@ -30,6 +31,7 @@ func (d *decoder) structure(prefix string, v reflect.Value) {
 		field := v.Type().Field(i)
 		key := join(prefix, field.Tag.Get("key"))
 		switch {
+		case !field.IsExported(): // what was found out, not what was told
 		case field.Type.Kind() == reflect.Map:
 			d.named(key, field.Tag.Get("marker"), v.Field(i))
 		case field.Type.Kind() == reflect.Struct:
@@ -144,6 +146,7 @@ func (d *decoder) secret(key string, raw any, from string) (any, string) {
 		d.problem(key+"_file", name, "a readable file that holds the secret ("+reason(err)+")", pathFrom)
 		return nil, from
 	}
+	d.files[key] = name
 	text := strings.TrimRight(string(body), "\r\n")
 	if text == "" {
 		d.problem(key+"_file", name, "a file that holds the secret; it is empty", pathFrom)

@@ -28,7 +28,7 @@ func Load(path string, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{given: given, env: ownEnv(environ)}
+	d := &decoder{given: given, env: ownEnv(environ), files: map[string]string{}}
 	var c Config
 	d.structure("", reflect.ValueOf(&c).Elem())
 	d.unknown()
@@ -36,6 +36,10 @@ func Load(path string, environ []string) (*Config, error) {
 	if len(d.problems) > 0 {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
 		return nil, &Error{Problems: d.problems}
+	}
+	c.files = d.files
+	if path != "" {
+		c.files[""] = path
 	}
 	return &c, nil
 }
