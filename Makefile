@@ -7,6 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
+LAUNCHES ?= 6
 
 .PHONY: help
 help: ## list what can be made
@@ -31,6 +32,10 @@ check: fmt-check vet lint-books ## the fast loop: no installed services needed
 .PHONY: bench
 bench: ## print latencies and memory
 	./lab/bench.sh
+
+.PHONY: bench-peers
+bench-peers: ## compare the whole bot with a bare slack-go and a bare @slack/bolt bot, on one simulated workspace, in turns (needs lab/install.sh)
+	$(GO) test ./internal/e2e -run '^$$' -bench Peers -benchtime $(LAUNCHES)x -timeout 20m | grep '^|'
 
 .PHONY: diagnosis-report
 diagnosis-report: ## score the diagnosis on real failures: accuracy, confusion, calibration, false alarms

@@ -111,7 +111,7 @@ func (o Options) complete() (Options, error) {
 		o.APIURL += "/"
 	}
 	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{Timeout: 15 * time.Second}
+		o.HTTPClient = newHTTP()
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
@@ -126,6 +126,13 @@ func (o Options) complete() (Options, error) {
 		o.Seen = NewSeenHere(o.Now)
 	}
 	return o, errors.Join(problems...)
+}
+
+// newHTTP keeps connections to Slack: the usual two for each host would make most answers of a busy minute shake hands anew.
+func newHTTP() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 16
+	return &http.Client{Timeout: 15 * time.Second, Transport: transport}
 }
 
 func (b *Bot) client() *slackapi.Client {

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,6 +13,7 @@ import (
 type lanes struct {
 	log   *zap.Logger
 	slots chan struct{} // how many jobs run at once
+	last  atomic.Int64  // when the newest job came, Unix time in nanoseconds
 
 	mu      sync.Mutex
 	waiting map[string][]func()
@@ -32,6 +34,7 @@ func newLanes(log *zap.Logger) *lanes {
 
 // offer puts a job at the end of its lane. False means that it is full, or that the process is ending.
 func (l *lanes) offer(lane string, job func()) bool {
+	l.last.Store(time.Now().UnixNano())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	jobs, walking := l.waiting[lane]
@@ -80,7 +83,23 @@ func (l *lanes) run(lane string, job func()) {
 			l.log.Error("handling an envelope panicked", zap.String("lane", lane), zap.Any("panic", p), zap.Stack("stack"))
 		}
 	}()
+	l.breathe()
 	job()
+}
+
+// Acknowledging comes before working: while envelopes pour in, a job waits for a pause of a millisecond, at most 20.
+const (
+	calm        = time.Millisecond
+	mostBreaths = 20
+)
+
+func (l *lanes) breathe() {
+	for range mostBreaths {
+		if time.Since(time.Unix(0, l.last.Load())) > calm {
+			return
+		}
+		time.Sleep(calm)
+	}
 }
 
 // drain refuses new jobs and waits for those that were taken, at most for grace.
