@@ -132,7 +132,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 
 // Names follow Prometheus' conventions, and no label can have as many values as there are incidents, connectors or people.
 func TestMetricsAreConventional(t *testing.T) {
-	few := []string{"code", "method", "part", "reason", "result", "state", "status", "type", "version"}
+	few := []string{"code", "method", "part", "reason", "result", "state", "status", "target", "type", "version"}
 	for name, s := range documented(t) {
 		total := strings.HasSuffix(name, "_total")
 		if !strings.HasPrefix(name, "cdcbot_") || total != (s.Type == "counter") {

@@ -21,6 +21,7 @@ import (
 	"cdcbot/internal/action"
 	"cdcbot/internal/alert"
 	"cdcbot/internal/approval"
+	"cdcbot/internal/breaker"
 	"cdcbot/internal/commands"
 	"cdcbot/internal/config"
 	"cdcbot/internal/incident"
@@ -68,6 +69,7 @@ type App struct {
 	log      *zap.Logger
 	books    library
 	worlds   map[string]*world // by pipeline
+	breakers *breaker.Set      // nil when nothing is guarded
 	redis    redis.UniversalClient
 	seal     *seal.Ring // nil without keys, which only the demo and tests may be
 	flow     *remediation.Flow
@@ -95,7 +97,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{books: books, worlds: map[string]*world{}, seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
+	a := &App{books: books, worlds: map[string]*world{}, breakers: breakers(o), seal: ring, config: o.Config, log: o.Log, metrics: prometheus.NewRegistry(), options: o, redis: o.Redis}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.redis == nil {
 		if a.redis, err = openRedis(o.Config.Redis); err != nil {
@@ -166,6 +168,17 @@ func servable(o Options) error {
 		return &e
 	}
 	return nil
+}
+
+// breakers are those of all targets; nil when they are switched off.
+func breakers(o Options) *breaker.Set {
+	c := o.Config.Breaker
+	if c.Failures == 0 {
+		return nil
+	}
+	return breaker.New(breaker.Options{Failures: c.Failures, Pause: c.Pause, Changed: func(target string, now breaker.State) {
+		o.Log.Named("breaker").Warn("a breaker changed", zap.String("target", target), zap.Stringer("state", now))
+	}})
 }
 
 // keys are those that seal records; none is nil.
@@ -242,11 +255,11 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Timers:    remediation.Timers{Remind: c.Approval.Remind},
 		Painter:   remediation.NewPainter(room),
 	}
-	if store, err := openArchive(c.Archive); err == nil && store != nil { // config has checked the URL
+	if store, err := openArchive(c.Archive, a.breakers); err == nil && store != nil { // config has checked the URL
 		f.ArchiveAfter = c.Archive.After
 		f.Archive = func(ctx context.Context, id string) (string, int64, error) { return archived(ctx, f, store, id) }
 	}
-	if client, err := openAlertmanager(c); err == nil && client != nil { // config has checked the URL
+	if client, err := openAlertmanager(c, a.breakers); err == nil && client != nil { // config has checked the URL
 		f.Silencer = client
 	}
 	if c.Page.Enabled() {

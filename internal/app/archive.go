@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"cdcbot/internal/archive"
+	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/timeline"
 )
 
 // openArchive is nil when none is configured.
-func openArchive(c config.Archive) (*archive.Store, error) {
+func openArchive(c config.Archive, breakers *breaker.Set) (*archive.Store, error) {
 	if c.URL == "" {
 		return nil, nil
 	}
-	return archive.New(archive.Options{URL: c.URL, Password: c.Password})
+	return archive.New(archive.Options{URL: c.URL, Password: c.Password, Dial: breakers.Of("archive").Dial(direct)})
 }
 
 // archived writes an incident's record to the archive, reads it back, and proves what it read. Only then it is archived.
@@ -75,7 +76,7 @@ func ArchivedTimeline(ctx context.Context, c *config.Config, id string) (export 
 }
 
 func anArchive(c *config.Config) (*archive.Store, error) {
-	store, err := openArchive(c.Archive)
+	store, err := openArchive(c.Archive, nil)
 	if err == nil && store == nil {
 		err = fmt.Errorf("archive.url: not set; expected a URL such as postgres://user@localhost:5432/archive")
 	}

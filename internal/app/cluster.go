@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"cdcbot/internal/alert"
+	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/diagnosis"
@@ -57,7 +58,7 @@ func (a *App) open(mask *redact.Redactor) (map[string]*cluster, error) {
 
 func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	p := a.config.Pipelines[name]
-	w, err := openWorld(a.config, name, a.redis, a.seal)
+	w, err := openWorld(a.config, name, a.redis, a.seal, a.breakers)
 	if err != nil {
 		return nil, err
 	}
@@ -85,18 +86,18 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	if p.Postgres.URL == "" {
 		return cl, nil
 	}
-	if cl.database, err = a.openDatabase(p.Postgres); err != nil {
+	if cl.database, err = a.openDatabase(p.Postgres, w.guard("postgres")); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look("postgres", "SELECT 1", cl.database.Probe))
 	return cl, nil
 }
 
-func (a *App) openDatabase(c config.Postgres) (Database, error) {
+func (a *App) openDatabase(c config.Postgres, guard *breaker.Breaker) (Database, error) {
 	if a.options.Database != nil {
 		return a.options.Database(c)
 	}
-	return postgres.New(postgres.Options{URL: c.URL, Password: c.Password, Timeout: a.config.Diagnosis.Probe})
+	return postgres.New(postgres.Options{URL: c.URL, Password: c.Password, Timeout: a.config.Diagnosis.Probe, Dial: guard.Dial(direct)})
 }
 
 func (cl *cluster) pipeline() remediation.Pipeline {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/doctor"
 	"cdcbot/internal/redact"
@@ -24,13 +25,14 @@ const checkDeadline = 6 * time.Second
 
 // checkup is what an examination looks at: a bot that runs, or what one would be made of.
 type checkup struct {
-	config *config.Config
-	redis  redis.UniversalClient // nil when it could not be opened
-	bot    *slack.Bot            // nil without usable tokens
-	worlds map[string]*world     // by pipeline; none for one that could not be opened
-	books  func() (library, error)
-	fixed  []doctor.Check // what was found out while opening
-	brief  bool           // within a bot that runs: what it already holds is not made again
+	config   *config.Config
+	redis    redis.UniversalClient // nil when it could not be opened
+	bot      *slack.Bot            // nil without usable tokens
+	worlds   map[string]*world     // by pipeline; none for one that could not be opened
+	books    func() (library, error)
+	breakers *breaker.Set   // nil when nothing is guarded
+	fixed    []doctor.Check // what was found out while opening
+	brief    bool           // within a bot that runs: what it already holds is not made again
 }
 
 // Doctor examines what a configuration needs, with the bot's own credentials: `bot doctor`. Done is told after each check;
@@ -52,7 +54,7 @@ func Doctor(ctx context.Context, c *config.Config, done func(done, of int)) doct
 		}
 	}
 	for _, name := range c.Names() {
-		w, err := openWorld(c, name, nil, nil)
+		w, err := openWorld(c, name, nil, nil, nil)
 		if err != nil {
 			u.check("configuration", "pipelines."+name, broken(err, "mend the key"))
 			continue
@@ -71,13 +73,13 @@ func (muted) Printf(context.Context, string, ...any) {}
 
 // Doctor examines the bot that runs, over the connections it has: `/cdc doctor`.
 func (a *App) Doctor(ctx context.Context) doctor.Report {
-	u := &checkup{config: a.config, redis: a.redis, bot: a.slack, worlds: a.worlds, brief: true, books: func() (library, error) { return a.books, nil }}
+	u := &checkup{config: a.config, redis: a.redis, bot: a.slack, worlds: a.worlds, breakers: a.breakers, brief: true, books: func() (library, error) { return a.books, nil }}
 	return u.examine(ctx, nil)
 }
 
 func (u *checkup) examine(ctx context.Context, done func(done, of int)) doctor.Report {
 	e := doctor.Examination{Deadline: checkDeadline, Redact: redact.New(u.config.Secrets()...).Text, Done: done}
-	return e.Run(ctx, slices.Concat(u.fixed, u.files(), u.slackChecks(), u.redisChecks(), u.pipelineChecks(), u.commonChecks(), u.bookChecks()))
+	return e.Run(ctx, slices.Concat(u.fixed, u.files(), u.slackChecks(), u.redisChecks(), u.pipelineChecks(), u.commonChecks(), u.bookChecks(), u.breakerChecks()))
 }
 
 func (u *checkup) check(name, target string, look func(context.Context) []doctor.Finding) {
@@ -350,6 +352,31 @@ func (u *checkup) resolved(books library) []doctor.Finding {
 		}
 	}
 	return list
+}
+
+// breakerChecks tell which targets the bot leaves alone for a moment, because they failed too often.
+func (u *checkup) breakerChecks() []doctor.Check {
+	if u.breakers == nil {
+		return nil
+	}
+	return []doctor.Check{{Name: "breakers", Look: func(context.Context) []doctor.Finding {
+		all := u.breakers.All()
+		var list []doctor.Finding
+		for _, b := range all {
+			if state := b.State(); state != breaker.Closed {
+				f := doctor.Poor("mend the target; it is asked again by itself", "%s", state)
+				if err := b.Err(); err != nil {
+					f.What = err.Error()
+				}
+				f.Target = b.Target()
+				list = append(list, f)
+			}
+		}
+		if len(list) == 0 {
+			return []doctor.Finding{doctor.Fine("all %d are closed", len(all))}
+		}
+		return list
+	}}}
 }
 
 // mostLines of a runbook that one finding names.

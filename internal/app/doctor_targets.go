@@ -378,7 +378,7 @@ func (u *checkup) commonChecks() []doctor.Check {
 }
 
 func (u *checkup) alertmanager(ctx context.Context) doctor.Finding {
-	client, err := openAlertmanager(u.config)
+	client, err := openAlertmanager(u.config, u.breakers)
 	if err != nil {
 		return doctor.Bad("mend alertmanager.url", "%v", err)
 	}

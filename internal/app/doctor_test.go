@@ -28,13 +28,19 @@ func byName(r doctor.Report) map[string]doctor.Finding {
 	return table
 }
 
-func loaded(t *testing.T, yaml string) *config.Config {
+// saved is a file with a text.
+func saved(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "c.yaml")
-	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Load(path, nil)
+	return path
+}
+
+func loaded(t *testing.T, yaml string) *config.Config {
+	t.Helper()
+	c, err := config.Load(saved(t, yaml), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ var policy = map[string][]string{
 	"timeline":    {"incident", "redact", "seal"},
 
 	"alert":               {},
+	"breaker":             {},
 	"doctor":              {},
 	"drift":               {},
 	"history":             {},

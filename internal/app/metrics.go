@@ -15,7 +15,7 @@ import (
 type gauges struct {
 	app *App
 
-	build, ready, incidents, requests, jobs *prometheus.Desc
+	build, ready, incidents, requests, jobs, breakers *prometheus.Desc
 }
 
 // gaugesTimeout bounds one look; Prometheus waits 10 s.
@@ -32,12 +32,13 @@ func newGauges(a *App) *gauges {
 		incidents: describe("incidents", "Incidents that are neither resolved nor closed, by state.", "state"),
 		requests:  describe("requests_waiting", "Requests that wait for people to decide."),
 		jobs:      describe("jobs", "Jobs in the queue, by state; dead ones were given up.", "state"),
+		breakers:  describe("target_breaker_state", "How the breaker of a target stands: 0 closed, 1 half-open, 2 open.", "target"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.build, g.ready, g.incidents, g.requests, g.jobs} {
+	for _, d := range []*prometheus.Desc{g.build, g.ready, g.incidents, g.requests, g.jobs, g.breakers} {
 		out <- d
 	}
 }
@@ -50,6 +51,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(value), labels...)
 	}
 	tell(g.build, 1, g.app.options.Version)
+	for _, b := range g.app.breakers.All() {
+		tell(g.breakers, int(b.State()), b.Target())
+	}
 	parts := g.app.ready(ctx)
 	for part, err := range parts {
 		there := 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"cdcbot/internal/action"
+	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/seal"
@@ -42,6 +44,7 @@ type world struct {
 	keeper    action.Keeper
 	operators *workloads.Connectors                            // connectors that Kubernetes keeps; nil when no service runs there
 	probes    map[string]func(context.Context) (string, error) // by the names that a diagnosis and guards use
+	breakers  *breaker.Set                                     // nil guards nothing
 	closers   []func()
 }
 
@@ -170,10 +173,10 @@ func (k keeper) Kept(ctx context.Context, name string) ([]byte, error) {
 }
 
 // openWorld makes the clients of a pipeline; it does not connect. rdb is where half-done work is kept; nil keeps nothing.
-func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *seal.Ring) (*world, error) {
+func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *seal.Ring, breakers *breaker.Set) (*world, error) {
 	p := c.Pipelines[name]
-	w := &world{Nothing: action.Nothing{Pipeline: name}, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
-	own, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout})
+	w := &world{Nothing: action.Nothing{Pipeline: name}, breakers: breakers, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
+	own, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout, Wrap: w.guard("connect").Transport})
 	if err != nil {
 		return nil, err
 	}
@@ -193,15 +196,25 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *s
 	return w, nil
 }
 
+// guard is the breaker of one of the pipeline's systems. Clients that ask the same system share it.
+func (w *world) guard(system string) *breaker.Breaker {
+	return w.breakers.Of(w.Pipeline + "/" + system)
+}
+
 func (w *world) openPostgres(c *config.Config, p config.Pipeline) error {
 	if p.Postgres.URL == "" {
 		return nil
 	}
-	client, err := postgres.New(postgres.Options{URL: p.Postgres.URL, Password: p.Postgres.Password, Timeout: lookTimeout})
+	client, err := postgres.New(postgres.Options{URL: p.Postgres.URL, Password: p.Postgres.Password, Timeout: lookTimeout, Dial: w.guard("postgres").Dial(direct)})
 	if err == nil {
 		w.postgres = client // its probe is the sink database's own (cluster.go)
 	}
 	return err
+}
+
+// direct opens a connection without a guard.
+func direct(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // lookTimeout bounds one look of an action at a system; probes of a diagnosis have deadlines of their own.
@@ -212,7 +225,7 @@ func (w *world) openCassandra(_ *config.Config, p config.Pipeline) error {
 	if len(o.Hosts) == 0 {
 		return nil
 	}
-	client, err := cassandra.New(cassandra.Options{Hosts: o.Hosts, Username: o.Username, Password: o.Password, CAFile: o.CAFile, Datacenter: o.Datacenter, Timeout: lookTimeout})
+	client, err := cassandra.New(cassandra.Options{Hosts: o.Hosts, Username: o.Username, Password: o.Password, CAFile: o.CAFile, Datacenter: o.Datacenter, Timeout: lookTimeout, Dial: w.guard("cassandra").Dial(direct)})
 	if err == nil {
 		w.cassandra, w.probes["cassandra"] = client, client.Probe
 	}
@@ -224,7 +237,7 @@ func (w *world) openVault(_ *config.Config, p config.Pipeline) error {
 	if o.URL == "" {
 		return nil
 	}
-	client, err := vault.New(vault.Options{URL: o.URL, Token: o.Token, RoleID: o.RoleID, SecretID: o.SecretID, Namespace: o.Namespace, CAFile: o.CAFile, Timeout: lookTimeout})
+	client, err := vault.New(vault.Options{URL: o.URL, Token: o.Token, RoleID: o.RoleID, SecretID: o.SecretID, Namespace: o.Namespace, CAFile: o.CAFile, Timeout: lookTimeout, Wrap: w.guard("vault").Transport})
 	if err == nil {
 		w.vault, w.probes["vault"] = client, client.Probe
 	}
@@ -243,7 +256,7 @@ func (w *world) openHTTP(_ *config.Config, p config.Pipeline) error {
 		if s.URL == "" {
 			continue
 		}
-		client, err := web.New(web.Options{Name: name, URL: s.URL, Username: s.Username, Password: s.Password, Token: s.Token, CAFile: s.CAFile, Timeout: lookTimeout})
+		client, err := web.New(web.Options{Name: name, URL: s.URL, Username: s.Username, Password: s.Password, Token: s.Token, CAFile: s.CAFile, Timeout: lookTimeout, Wrap: w.guard(name).Transport})
 		if err != nil {
 			return err
 		}
@@ -292,7 +305,7 @@ func (w *world) openBackup(_ *config.Config, p config.Pipeline) error {
 		return nil
 	}
 	name := backup(w.Pipeline)
-	there, err := connect.New(connect.Options{Cluster: name, URL: f.URL, Username: f.Username, Password: f.Password, Token: f.Token, CAFile: f.CAFile, Timeout: p.Connect.Timeout})
+	there, err := connect.New(connect.Options{Cluster: name, URL: f.URL, Username: f.Username, Password: f.Password, Token: f.Token, CAFile: f.CAFile, Timeout: p.Connect.Timeout, Wrap: w.guard("failover").Transport})
 	w.clusters[name] = there
 	return err
 }
@@ -302,7 +315,7 @@ func (w *world) openKafka(_ *config.Config, p config.Pipeline) error {
 	if len(o.Brokers) == 0 {
 		return nil
 	}
-	client, err := kafka.New(kafka.Options{Brokers: o.Brokers, TLS: o.TLS, CAFile: o.CAFile, Mechanism: o.Mechanism, Username: o.Username, Password: o.Password, Timeout: lookTimeout})
+	client, err := kafka.New(kafka.Options{Brokers: o.Brokers, TLS: o.TLS, CAFile: o.CAFile, Mechanism: o.Mechanism, Username: o.Username, Password: o.Password, Timeout: lookTimeout, Guard: w.guard("kafka").Do})
 	if err == nil {
 		w.kafka, w.probes["kafka"] = client, client.Probe
 	}
@@ -314,7 +327,7 @@ func (w *world) openDLQ(_ *config.Config, p config.Pipeline) error {
 	if o.URL == "" {
 		return nil
 	}
-	client, err := dlq.New(dlq.Options{URL: o.URL, Prefix: o.Prefix, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout})
+	client, err := dlq.New(dlq.Options{URL: o.URL, Prefix: o.Prefix, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout, Wrap: w.guard("cdc-api").Transport})
 	if err == nil {
 		w.dlq = client
 	}
@@ -330,7 +343,7 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 		called := workload(name, s)
 		if s.Kind != "kubernetes" {
 			if docker == nil {
-				if docker, err = workloads.NewDocker(c.Docker.Host); err != nil {
+				if docker, err = workloads.NewDocker(c.Docker.Host, w.breakers.Of("docker").Dial); err != nil {
 					return err
 				}
 				engine := docker
@@ -340,7 +353,7 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 			continue
 		}
 		if cluster == nil {
-			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace}
+			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace, Wrap: w.breakers.Of("kubernetes").Transport}
 			if cluster, err = workloads.NewKubernetes(where); err != nil {
 				return err
 			}
@@ -366,11 +379,11 @@ func (w *world) replace(s *Systems) {
 }
 
 // openAlertmanager is nil when none is configured. Its label for connectors is the one that the webhook reads.
-func openAlertmanager(c *config.Config) (*alertmanager.Client, error) {
+func openAlertmanager(c *config.Config, breakers *breaker.Set) (*alertmanager.Client, error) {
 	o := c.Silences
 	if o.URL == "" {
 		return nil, nil
 	}
 	return alertmanager.New(alertmanager.Options{Connector: c.Alerts.Labels.Connector,
-		Web: web.Options{URL: o.URL, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout}})
+		Web: web.Options{URL: o.URL, Username: o.Username, Password: o.Password, Token: o.Token, CAFile: o.CAFile, Timeout: lookTimeout, Wrap: breakers.Of("alertmanager").Transport}})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ type Options struct {
 	URL          string // postgres://user@host:5432/database
 	Password     string // instead of one in the URL
 	PasswordFile string // read anew for every connection; wins over Password
+	// Dial opens connections instead of a net.Dialer; nil for that.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Store is an archive. It is safe for concurrent use and holds no connection between calls.
@@ -55,6 +58,9 @@ func New(o Options) (*Store, error) {
 		config.Password = o.Password
 	}
 	config.RuntimeParams["application_name"] = "cdcbot-archive"
+	if o.Dial != nil {
+		config.DialFunc = o.Dial
+	}
 	return &Store{config: config, file: o.PasswordFile}, nil
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Incident   Incident            `key:"incident"`
 	Execution  Execution           `key:"execution"`
 	Diagnosis  Diagnosis           `key:"diagnosis"`
+	Breaker    Breaker             `key:"breaker"`
 	Docker     Docker              `key:"docker"`
 	Kubernetes Kubernetes          `key:"kubernetes"`
 	Page       Page                `key:"page"`
@@ -163,6 +164,12 @@ type Execution struct {
 type Diagnosis struct {
 	Probe  time.Duration `key:"probe_timeout" default:"2s" min:"100ms"`
 	Budget time.Duration `key:"budget" default:"5s" min:"100ms"`
+}
+
+// Breaker says when a target is left alone for a while. Failures 0 switches it off.
+type Breaker struct {
+	Failures int           `key:"failures" default:"5" min:"0" max:"100"` // in a row
+	Pause    time.Duration `key:"pause" default:"5s" min:"1s"`
 }
 
 // Pipeline is one CDC pipeline: a Connect cluster, the connectors on it that belong together, and the databases around them.

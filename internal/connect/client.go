@@ -35,7 +35,8 @@ type Options struct {
 	Insecure           bool          // do not check the worker's certificate
 	Timeout            time.Duration // for one call; default 10 s. Calls that are tried again take longer
 	Transport          http.RoundTripper
-	Log                *zap.Logger // tells, at debug level, what is tried again; nil for silence
+	Wrap               func(http.RoundTripper) http.RoundTripper // put around the transport; nil for none
+	Log                *zap.Logger                               // tells, at debug level, what is tried again; nil for silence
 	Now                func() time.Time
 }
 
@@ -62,6 +63,9 @@ func New(o Options) (*Client, error) {
 	transport, err := transport(o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Wrap != nil {
+		transport = o.Wrap(transport)
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-resty/resty/v2"
 )
@@ -165,7 +166,9 @@ func oneLine(s string, limit int) string {
 func (c *Client) failed(k call, err error) error {
 	e := &Error{Cluster: c.cluster, Connector: k.connector, Op: k.op, Kind: ErrUnreachable, Message: oneLine(innermost(err), 200)}
 	var timeout net.Error
+	var rests resting
 	switch {
+	case errors.As(err, &rests): // the worker was not asked, and what it says tells since when
 	case errors.Is(err, context.Canceled):
 		e.Kind, e.cause = nil, context.Canceled
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
@@ -176,6 +179,12 @@ func (c *Client) failed(k call, err error) error {
 		e.Kind, e.Message = ErrBroken, errRedirect.Error()
 	}
 	return e
+}
+
+// resting is what the guard of the way there says of a question that it did not let pass.
+type resting interface {
+	error
+	Resting() time.Time
 }
 
 // innermost drops the URL that net/http puts before a cause: it may hold credentials, and the cluster's name is said already.

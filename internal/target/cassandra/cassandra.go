@@ -28,6 +28,8 @@ type Options struct {
 	Datacenter   string        // only nodes of this one are asked; any when empty
 	Keyspace     string        // for table names without one; none when empty
 	Timeout      time.Duration // for one look, connecting included; 5 s when zero
+	// Dial opens connections instead of a net.Dialer; nil for that.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client looks at one cluster. It is safe for concurrent use and holds no connection between looks.

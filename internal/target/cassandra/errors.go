@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gocql/gocql"
 )
@@ -93,7 +94,10 @@ func (e *Error) answered(a gocql.RequestError) {
 // transport explains why there was no answer.
 func transport(ctx context.Context, err error) (reason, text string) {
 	var name *net.DNSError
+	var rests resting
 	switch {
+	case errors.As(err, &rests):
+		return notAsked(ctx, rests)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused, "refused the connection"
 	case errors.As(err, &name) && !name.IsTimeout:
@@ -116,6 +120,22 @@ func transport(ctx context.Context, err error) (reason, text string) {
 		return Refused, "hung up"
 	}
 	return Broken, "could not be asked: " + err.Error()
+}
+
+// resting is what the guard of the way there says of a question that it did not let pass: since when and until when.
+type resting interface {
+	error
+	Unwrap() error // why
+	Resting() time.Time
+}
+
+// notAsked says that nobody was asked, and keeps the reason for which it is so.
+func notAsked(ctx context.Context, err resting) (reason, text string) {
+	if err.Unwrap() == nil {
+		return Refused, "is not asked: " + err.Error()
+	}
+	reason, _ = transport(ctx, err.Unwrap())
+	return reason, "is not asked: " + err.Error()
 }
 
 // late says whether time ran out. The driver has its own errors for that, and some are only text.

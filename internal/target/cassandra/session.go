@@ -27,7 +27,10 @@ func (c *Client) look(ctx context.Context, what string, f func(context.Context, 
 	if err != nil {
 		return err
 	}
-	d := &dialer{ctx: ctx, names: map[string]string{}}
+	d := &dialer{ctx: ctx, names: map[string]string{}, dial: c.options.Dial}
+	if d.dial == nil {
+		d.dial = (&net.Dialer{}).DialContext
+	}
 	cluster, err := c.cluster(ctx, d, password)
 	if err != nil {
 		return c.failed(ctx, what, err)
@@ -127,6 +130,7 @@ type dialer struct {
 	ctx   context.Context //nolint:containedctx // the driver's own carries no deadline
 	names map[string]string
 	tls   *tls.Config
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu     sync.Mutex
 	errors []error
@@ -134,8 +138,7 @@ type dialer struct {
 
 // DialHost implements gocql.HostDialer. The connection ends with the look.
 func (d *dialer) DialHost(_ context.Context, host *gocql.HostInfo) (*gocql.DialedHost, error) {
-	var direct net.Dialer
-	conn, err := direct.DialContext(d.ctx, "tcp", host.ConnectAddressAndPort())
+	conn, err := d.dial(d.ctx, "tcp", host.ConnectAddressAndPort())
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Wrap != nil {
+		transport = o.Wrap(transport)
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
@@ -57,7 +60,7 @@ func New(o Options) (*Client, error) {
 	return &Client{options: o, host: base.Host, prefix: prefix, http: client}, nil
 }
 
-func newTransport(authorities string) (*http.Transport, error) {
+func newTransport(authorities string) (http.RoundTripper, error) {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,

@@ -18,16 +18,17 @@ import (
 
 // Options say where the CDC API is and who asks.
 type Options struct {
-	URL          string        // http://host:8080
-	Prefix       string        // where it is mounted: "" or "/api/v1"
-	Username     string        // for basic authentication
-	Password     string        // of the user
-	PasswordFile string        // read anew for every request, so that rotation needs no restart; wins over Password
-	Token        string        // bearer token, instead of a user name
-	TokenFile    string        // read anew for every request; wins over Token
-	CAFile       string        // PEM; the system's authorities when empty
-	Timeout      time.Duration // for one request; 10 s when zero
-	Wait         time.Duration // for the outcome of a replay that is answered later; 4 min when zero
+	URL          string                                    // http://host:8080
+	Prefix       string                                    // where it is mounted: "" or "/api/v1"
+	Username     string                                    // for basic authentication
+	Password     string                                    // of the user
+	PasswordFile string                                    // read anew for every request, so that rotation needs no restart; wins over Password
+	Token        string                                    // bearer token, instead of a user name
+	TokenFile    string                                    // read anew for every request; wins over Token
+	CAFile       string                                    // PEM; the system's authorities when empty
+	Timeout      time.Duration                             // for one request; 10 s when zero
+	Wait         time.Duration                             // for the outcome of a replay that is answered later; 4 min when zero
+	Wrap         func(http.RoundTripper) http.RoundTripper // put around the transport; nil for none
 }
 
 // Bounds of the API and of this client.

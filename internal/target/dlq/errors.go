@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/go-resty/resty/v2"
@@ -141,7 +142,8 @@ func (c *Client) failed(ctx context.Context, what, method string, err error) err
 		return e
 	}
 	e.reason, e.text = transport(ctx, err)
-	if method == http.MethodPost && e.reason != Missing && !errors.Is(err, syscall.ECONNREFUSED) {
+	var rests resting
+	if method == http.MethodPost && e.reason != Missing && !errors.Is(err, syscall.ECONNREFUSED) && !errors.As(err, &rests) {
 		e.text += "; whether anything was replayed is not known: look at the records before trying again"
 	}
 	return e
@@ -151,7 +153,10 @@ func (c *Client) failed(ctx context.Context, what, method string, err error) err
 func transport(ctx context.Context, err error) (reason, text string) {
 	var name *net.DNSError
 	var wire net.Error
+	var rests resting
 	switch {
+	case errors.As(err, &rests):
+		return notAsked(ctx, rests)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused, "refused the connection"
 	case errors.As(err, &name) && !name.IsTimeout:
@@ -166,6 +171,22 @@ func transport(ctx context.Context, err error) (reason, text string) {
 		return Refused, "hung up"
 	}
 	return Broken, "could not be asked: " + cut(innermost(err), 300)
+}
+
+// resting is what the guard of the way there says of a question that it did not let pass: since when and until when.
+type resting interface {
+	error
+	Unwrap() error // why
+	Resting() time.Time
+}
+
+// notAsked says that nobody was asked, and keeps the reason for which it is so.
+func notAsked(ctx context.Context, err resting) (reason, text string) {
+	if err.Unwrap() == nil {
+		return Refused, "is not asked: " + err.Error()
+	}
+	reason, _ = transport(ctx, err.Unwrap())
+	return reason, "is not asked: " + err.Error()
 }
 
 // encrypted says whether TLS was the trouble.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -32,6 +33,8 @@ type Options struct {
 	Password     string        // of SASL
 	PasswordFile string        // read anew for every look, so that rotation needs no restart; wins over Password
 	Timeout      time.Duration // for one look, connecting included; 10 s when zero
+	// Guard lets a look pass or not; what it gets for an error is of the way there. nil lets all pass.
+	Guard func(look func() error) error
 }
 
 // Client looks at one cluster. It is safe for concurrent use and holds no connection between looks.
@@ -198,10 +201,32 @@ func (c *Client) look(ctx context.Context, what string, f func(context.Context, 
 	defer client.CloseAllowingRebalance()
 	admin := kadm.NewClient(client)
 	admin.SetTimeoutMillis(int32(c.options.Timeout.Milliseconds()))
-	if err := f(ctx, admin); err != nil {
+	if err := c.guarded(func() error { return f(ctx, admin) }); err != nil {
 		return c.failed(ctx, what, err)
 	}
 	return nil
+}
+
+// guarded keeps what brokers answered from the guard: that they answer is all it is to know.
+func (c *Client) guarded(look func() error) error {
+	if c.options.Guard == nil {
+		return look()
+	}
+	var answer error
+	err := c.options.Guard(func() error {
+		err := look()
+		var own ours
+		var code *kerr.Error
+		if errors.As(err, &own) || errors.As(err, &code) {
+			answer = err
+			return nil
+		}
+		return err
+	})
+	if answer != nil {
+		return answer
+	}
+	return err
 }
 
 // connect makes the client of one look, which lasts as long as ctx.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type Options struct {
 	Password     string        // instead of one in the URL
 	PasswordFile string        // read anew for every connection, so that rotation needs no restart; wins over Password
 	Timeout      time.Duration // for one look, connecting included; 5 s when zero
+	// Dial opens connections instead of a net.Dialer; nil for that.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client looks at one database. It is safe for concurrent use and holds no connection between looks.
@@ -41,6 +44,9 @@ func New(o Options) (*Client, error) {
 		config.Password = o.Password
 	}
 	config.RuntimeParams["application_name"] = "cdcbot"
+	if o.Dial != nil {
+		config.DialFunc = o.Dial
+	}
 	// The extended protocol takes one statement at a time; unnamed, it also works behind PgBouncer.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	c := &Client{config: config, file: o.PasswordFile, timeout: o.Timeout}

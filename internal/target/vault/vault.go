@@ -23,17 +23,18 @@ import (
 
 // Options say where Vault is and who asks. Of Token, TokenFile and RoleID one is needed for everything but Health and Probe.
 type Options struct {
-	URL          string           // http://host:8200, without a path
-	Token        string           // a token of a narrow policy
-	TokenFile    string           // read anew for every request, so that rotation needs no restart; wins over Token
-	RoleID       string           // AppRole instead of a token
-	SecretID     string           // of the AppRole
-	SecretIDFile string           // read anew for every login; wins over SecretID
-	Mount        string           // where AppRole is mounted; "approle" when empty
-	Namespace    string           // of Vault Enterprise; none when empty
-	CAFile       string           // PEM; the system's authorities when empty
-	Timeout      time.Duration    // for one call, logging in included; 5 s when zero
-	Now          func() time.Time // time.Now when nil
+	URL          string                                    // http://host:8200, without a path
+	Token        string                                    // a token of a narrow policy
+	TokenFile    string                                    // read anew for every request, so that rotation needs no restart; wins over Token
+	RoleID       string                                    // AppRole instead of a token
+	SecretID     string                                    // of the AppRole
+	SecretIDFile string                                    // read anew for every login; wins over SecretID
+	Mount        string                                    // where AppRole is mounted; "approle" when empty
+	Namespace    string                                    // of Vault Enterprise; none when empty
+	CAFile       string                                    // PEM; the system's authorities when empty
+	Timeout      time.Duration                             // for one call, logging in included; 5 s when zero
+	Now          func() time.Time                          // time.Now when nil
+	Wrap         func(http.RoundTripper) http.RoundTripper // put around the transport; nil for none
 }
 
 const (
@@ -65,6 +66,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Wrap != nil {
+		transport = o.Wrap(transport)
+	}
 	c := &Client{host: address.Host, timeout: o.Timeout, tokens: sources}
 	if c.timeout <= 0 {
 		c.timeout = 5 * time.Second
@@ -91,7 +95,7 @@ func newAPI(address, namespace string, transport http.RoundTripper) (*api.Client
 	return client, nil
 }
 
-func newTransport(authorities string) (*http.Transport, error) {
+func newTransport(authorities string) (http.RoundTripper, error) {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,

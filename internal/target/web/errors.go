@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -119,7 +120,10 @@ func message(body []byte) string {
 func transport(ctx context.Context, err error) (reason, text string) {
 	var name *net.DNSError
 	var wire net.Error
+	var rests resting
 	switch {
+	case errors.As(err, &rests):
+		return notAsked(ctx, rests)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused, "refused the connection"
 	case errors.As(err, &name) && !name.IsTimeout:
@@ -134,6 +138,22 @@ func transport(ctx context.Context, err error) (reason, text string) {
 		return Refused, "hung up"
 	}
 	return Broken, "could not be asked: " + short(innermost(err))
+}
+
+// resting is what the guard of the way there says of a question that it did not let pass: since when and until when.
+type resting interface {
+	error
+	Unwrap() error // why
+	Resting() time.Time
+}
+
+// notAsked says that nobody was asked, and keeps the reason for which it is so.
+func notAsked(ctx context.Context, err resting) (reason, text string) {
+	if err.Unwrap() == nil {
+		return Refused, "is not asked: " + err.Error()
+	}
+	reason, _ = transport(ctx, err.Unwrap())
+	return reason, "is not asked: " + err.Error()
 }
 
 // encrypted says whether TLS was the trouble.

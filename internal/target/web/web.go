@@ -20,15 +20,16 @@ import (
 
 // Options say where a system is and who asks.
 type Options struct {
-	Name         string        // how errors call it: "schema registry"
-	URL          string        // http://host:8081/path; what is asked for is appended to the path
-	Username     string        // for basic authentication; also taken from the URL
-	Password     string        // of the user
-	PasswordFile string        // read anew for every request, so that rotation needs no restart; wins over Password
-	Token        string        // bearer token, instead of a user name
-	TokenFile    string        // read anew for every request; wins over Token
-	CAFile       string        // PEM; the system's authorities when empty
-	Timeout      time.Duration // for one request; 5 s when zero
+	Name         string                                    // how errors call it: "schema registry"
+	URL          string                                    // http://host:8081/path; what is asked for is appended to the path
+	Username     string                                    // for basic authentication; also taken from the URL
+	Password     string                                    // of the user
+	PasswordFile string                                    // read anew for every request, so that rotation needs no restart; wins over Password
+	Token        string                                    // bearer token, instead of a user name
+	TokenFile    string                                    // read anew for every request; wins over Token
+	CAFile       string                                    // PEM; the system's authorities when empty
+	Timeout      time.Duration                             // for one request; 5 s when zero
+	Wrap         func(http.RoundTripper) http.RoundTripper // put around the transport; nil for none
 }
 
 const (
@@ -66,6 +67,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Wrap != nil {
+		transport = o.Wrap(transport)
+	}
 	c := &Client{name: o.Name, base: base, options: o, timeout: o.Timeout}
 	if c.timeout <= 0 {
 		c.timeout = 5 * time.Second
@@ -78,7 +82,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-func newTransport(o Options) (*http.Transport, error) {
+func newTransport(o Options) (http.RoundTripper, error) {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: 4,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,

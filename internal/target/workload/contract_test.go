@@ -117,7 +117,7 @@ func TestDockerRealUnwell(t *testing.T) {
 func realEngine(t *testing.T) (*Docker, context.Context) {
 	t.Helper()
 	s := lab.Require(t, lab.Docker)
-	d, err := NewDocker(s.Docker)
+	d, err := NewDocker(s.Docker, func(next Dial) Dial { return next })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,13 +24,31 @@ type Docker struct {
 }
 
 // NewDocker makes a client for an engine such as unix:///var/run/docker.sock; it does not connect. It speaks the newest
-// version of the API that both sides know.
-func NewDocker(host string) (*Docker, error) {
-	api, err := client.New(client.WithHost(host))
+// version of the API that both sides know. Guard is put around how connections are opened; nil for none.
+func NewDocker(host string, guard func(next Dial) Dial) (*Docker, error) {
+	options := []client.Opt{client.WithHost(host)}
+	if engine, err := client.ParseHostURL(host); err == nil && guard != nil {
+		options = append(options, client.WithDialContext(guard(toEngine(engine))))
+	}
+	api, err := client.New(options...)
 	if err != nil {
 		return nil, fmt.Errorf("docker.host %q: %w", host, err)
 	}
 	return &Docker{api: api, now: time.Now}, nil
+}
+
+// Dial opens a connection, as net.Dialer.DialContext does.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// toEngine dials a socket by its path: the address that HTTP knows stands for nothing then.
+func toEngine(engine *url.URL) Dial {
+	var d net.Dialer
+	if engine.Scheme != "unix" {
+		return d.DialContext
+	}
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return d.DialContext(ctx, "unix", engine.Host)
+	}
 }
 
 // Close ends idle connections.
@@ -126,7 +146,10 @@ func number(one container.InspectResponse) int {
 
 // failed says what an error of the engine means. The end of ctx stays what it is for callers that look for it.
 func (c *Container) failed(op string, err error) error {
+	var rests resting
 	switch {
+	case errors.As(err, &rests):
+		return &Error{c.name, op, ErrUnreachable, rests.Error()}
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s of %s: %w", op, c.name, err)
 	case errdefs.IsNotFound(err):

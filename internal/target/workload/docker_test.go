@@ -47,7 +47,7 @@ func engine(t *testing.T, answers map[string]string) *Docker {
 		}
 	}))
 	t.Cleanup(s.Close)
-	d, err := NewDocker("tcp://" + strings.TrimPrefix(s.URL, "http://"))
+	d, err := NewDocker("tcp://"+strings.TrimPrefix(s.URL, "http://"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestDockerErrors(t *testing.T) {
 		"/containers/1/json": `{"Id":"1","Name":"/a-db-1","Config":{"Labels":{"com.docker.compose.project":"a"}},` + running + `}`,
 		"/containers/2/json": `{"Id":"2","Name":"/b-db-1","Config":{"Labels":{"com.docker.compose.project":"b"}},` + running + `}`,
 	})
-	dead, err := NewDocker("unix:///nowhere/docker.sock")
+	dead, err := NewDocker("unix:///nowhere/docker.sock", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestDockerErrors(t *testing.T) {
 	if err := d.Service("taken").Restart(canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: got %v", err)
 	}
-	if _, err := NewDocker("nonsense"); err == nil {
+	if _, err := NewDocker("nonsense", nil); err == nil {
 		t.Error("a host that is none: got no error")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ type KubernetesOptions struct {
 	Kubeconfig string // a file
 	Context    string // the file's current one when empty
 	Namespace  string // "default" when empty
+	// Wrap is put around the transport; nil for none.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // NewKubernetes makes a client; it does not connect.
@@ -46,6 +49,14 @@ func NewKubernetes(o KubernetesOptions) (*Kubernetes, error) {
 const fieldManager = "cdcbot"
 
 func restConfig(o KubernetesOptions) (*rest.Config, error) {
+	config, err := whichCluster(o)
+	if err == nil && o.Wrap != nil {
+		config.Wrap(o.Wrap)
+	}
+	return config, err
+}
+
+func whichCluster(o KubernetesOptions) (*rest.Config, error) {
 	if o.Kubeconfig == "" {
 		return rest.InClusterConfig()
 	}

@@ -148,7 +148,10 @@ func (r *Rollout) refuse(op, why string) error { return &Error{r.String(), op, E
 // failed says what an error of the API server means; right is what the request needed. The end of ctx stays what it is.
 func (r *Rollout) failed(op, right string, err error) error {
 	var answered apierrors.APIStatus
+	var rests resting
 	switch {
+	case errors.As(err, &rests):
+		return &Error{r.String(), op, ErrUnreachable, rests.Error()}
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s of %s: %w", op, r, err)
 	case apierrors.IsNotFound(err):

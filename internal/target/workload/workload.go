@@ -39,6 +39,12 @@ func (e *Error) Error() string {
 // Unwrap gives the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
+// resting is what the guard of the way to an engine says of a question that it did not let pass: since when and until when.
+type resting interface {
+	error
+	Resting() time.Time
+}
+
 // Bounds of what is read and waited for.
 const (
 	maxLog     = 1 << 20 // bytes of a log
