@@ -33,6 +33,12 @@ check: fmt-check vet lint-books ## the fast loop: no installed services needed
 bench: ## print latencies and memory
 	./lab/bench.sh
 
+CARDS ?= bin/cards
+.PHONY: cards
+cards: ## draw every card that the bot knows as a picture into CARDS, with an index.html (needs chromium)
+	$(GO) test ./internal/slacksim -run EveryCardIsDrawn -count=1 -args -cards $(abspath $(CARDS))
+	@echo open $(CARDS)/index.html
+
 .PHONY: bench-peers
 bench-peers: ## compare the whole bot with a bare slack-go and a bare @slack/bolt bot, on one simulated workspace, in turns (needs lab/install.sh)
 	$(GO) test ./internal/e2e -run '^$$' -bench Peers -benchtime $(LAUNCHES)x -timeout 20m | grep '^|'

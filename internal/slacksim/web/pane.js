@@ -15,7 +15,7 @@ export class Pane {
     this.notes = [];
     this.messages = [];
     this.seen = new Set();
-    this.list = el('div', { class: 'messages', role: 'list', 'aria-label': options.label });
+    this.list = el('div', { class: 'messages', role: 'group', 'aria-label': options.label });
     this.scroller = el('div', { class: 'scroller', onscroll: () => this.scrolled() }, this.list);
     this.jump = el('button', { type: 'button', class: 'jump', hidden: true, onclick: () => this.toEnd('smooth') });
     this.node = el('div', { class: 'pane' }, this.scroller, this.jump);
@@ -83,7 +83,7 @@ export class Pane {
 
   row(m, compact) {
     const sign = JSON.stringify([m, compact, this.around.me, this.around.version]);
-    return { key: `m${m.ts}${m.ephemeral ? 'e' : ''}`, sign, make: (old) => listed(message(m, old, this, compact)) };
+    return { key: `m${m.ts}${m.ephemeral ? 'e' : ''}`, sign, make: (old) => message(m, old, this, compact) };
   }
 
   divider(m) {
@@ -116,11 +116,6 @@ export class Pane {
     this.jump.hidden = n === 0;
     this.jump.textContent = n === 1 ? '1 new message ↓' : `${n} new messages ↓`;
   }
-}
-
-function listed(node) {
-  node.setAttribute('role', 'listitem');
-  return node;
 }
 
 function together(before, m) {

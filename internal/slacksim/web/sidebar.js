@@ -55,7 +55,7 @@ function person(u, state) {
 /** personSwitch fills button with "You are: ● name" and hangs the list of people from it. */
 export function personSwitch(button, { state, become, address }) {
   button.replaceChildren(el('span', { class: 'you-are' }, 'You are'), avatar(state.me), el('strong', null, state.me.name), el('span', { 'aria-hidden': 'true' }, '▾'));
-  button.setAttribute('aria-label', `You are ${state.me.name}. Switch person`);
+  button.title = 'Switch person';
   button.onclick = () => {
     const rows = el('div', { class: 'menu people', role: 'menu', 'aria-label': 'Switch person', onkeydown: walk });
     const panel = hang(button, [el('p', { class: 'menu-title' }, 'Play another person'), rows], { end: true });
