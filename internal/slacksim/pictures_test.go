@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/slack-go/slack/socketmode"
 )
 
 var cardsDir = flag.String("cards", "", "folder for a picture of every card, with an index.html")
@@ -19,7 +20,8 @@ var cardsDir = flag.String("cards", "", "folder for a picture of every card, wit
 // TestEveryCardIsDrawn shows each golden card on the page, as a phone has it: nothing of it may be left as a grey box that
 // says "unsupported block". `make cards` keeps the pictures.
 func TestEveryCardIsDrawn(t *testing.T) {
-	s, _ := start(t, Options{Unlimited: true})
+	s, api := start(t, Options{Unlimited: true})
+	app(t, s, api, func(socketmode.Event) any { return nil }) // or a banner says that the app is away
 	ctx := browser(t, "about:blank")
 	dress(t, ctx, "light", 390)
 	var names []string
