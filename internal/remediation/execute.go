@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -382,6 +384,7 @@ func (x *execution) finish(ctx context.Context, i int, s runbook.Step, out actio
 		if err := x.event(ctx, timeline.StepSucceeded, i, "done: "+step.Title, data); err != nil {
 			return false, err
 		}
+		x.hand(ctx, i, out)
 		return true, x.save(ctx)
 	}
 	step.State, step.Error = StepFailed, clip(x.Redact(cause.Error()), 600)
@@ -389,7 +392,23 @@ func (x *execution) finish(ctx context.Context, i int, s runbook.Step, out actio
 	if err := x.event(ctx, timeline.StepFailed, i, "failed: "+step.Title+" — "+step.Error, data); err != nil {
 		return false, err
 	}
+	x.hand(ctx, i, out)
 	return false, x.end(ctx, Failed, "step "+fmt.Sprint(i+1)+" failed: "+step.Error, cause)
+}
+
+// shownOutput is how much of a step's output its card has room for; the rest is handed over as a file.
+const shownOutput = 400
+
+// hand puts the whole output of a step into the thread when its card cannot show it. The run does not wait long for
+// Slack: the timeline has the output all the same.
+func (x *execution) hand(ctx context.Context, i int, out action.Output) {
+	whole := x.Redact(cmp.Or(out.Full, out.Text))
+	if utf8.RuneCountInString(whole) <= shownOutput {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	x.attach(ctx, x.inc.ID, File{Name: fmt.Sprintf("%s-step-%d.txt", x.run.ID, i+1), Title: fmt.Sprintf("Output of step %d of %s", i+1, x.run.ID), Type: "text/plain", Body: []byte(whole)})
 }
 
 // ask stops at a manual step until a person says it is done.

@@ -27,8 +27,10 @@ import (
 
 // room is a thread that keeps the newest view.
 type room struct {
-	mu   sync.Mutex
-	last View
+	mu    sync.Mutex
+	last  View
+	away  bool // files cannot be posted
+	files []File
 }
 
 func (r *room) Show(_ context.Context, v View) (incident.Thread, error) {
@@ -38,7 +40,15 @@ func (r *room) Show(_ context.Context, v View) (incident.Thread, error) {
 	return incident.Thread{Channel: "C1", TS: "1.1"}, nil
 }
 
-func (r *room) Attach(context.Context, incident.Thread, File) error { return nil }
+func (r *room) Attach(_ context.Context, _ incident.Thread, f File) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away {
+		return errors.New("slack is away")
+	}
+	r.files = append(r.files, f)
+	return nil
+}
 
 // later is a queue that keeps jobs until a test works on them; the same ID is kept once, as asynq does.
 type later struct {

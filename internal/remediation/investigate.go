@@ -60,7 +60,7 @@ func (f *Flow) investigate(ctx context.Context, id string, quiet bool) error {
 		return err
 	}
 	if quiet && before != nil && before.Headline == d.Headline && slices.Equal(before.Kin, d.Kin) {
-		return nil
+		return f.attachMissing(ctx, id, d)
 	}
 	if err := f.record(ctx, id, timeline.DiagnosisMade, timeline.Bot, "", told(before, d), summary(d)); err != nil {
 		return err
@@ -197,12 +197,19 @@ func (f *Flow) attachTrace(ctx context.Context, id string, d diagnosis.Diagnosis
 		return nil
 	}
 	sum := sha256.Sum256([]byte(d.Trace))
-	first, err := f.Journal.Once(ctx, id, "trace:"+hex.EncodeToString(sum[:8]))
-	if err != nil || !first {
+	stands, err := f.attachOnce(ctx, id, "trace:"+hex.EncodeToString(sum[:8]), File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
+	if stands {
+		_, err = f.Journal.Once(ctx, id, "trace")
+	}
+	return err
+}
+
+// attachMissing attaches the trace of an incident that has none yet, because Slack was away.
+func (f *Flow) attachMissing(ctx context.Context, id string, d diagnosis.Diagnosis) error {
+	if done, err := f.Journal.Marked(ctx, id, "trace"); err != nil || done {
 		return err
 	}
-	f.attach(ctx, id, File{Name: id + "-trace.txt", Title: "Trace of the first failed task", Type: "text/plain", Body: []byte(f.Redact(d.Trace))})
-	return nil
+	return f.attachTrace(ctx, id, d)
 }
 
 // flowMinutes is how far back the chart of the flow reaches: an hour shows what is usual.
@@ -219,12 +226,8 @@ func (f *Flow) attachFlow(ctx context.Context, inc incident.Incident, d diagnosi
 		f.Log.Warn("flow not drawn", zap.String("incident", inc.ID), zap.Error(err))
 		return nil
 	}
-	first, err := f.Journal.Once(ctx, inc.ID, "flow:"+occasion)
-	if err != nil || !first {
-		return err
-	}
-	f.attach(ctx, inc.ID, File{Name: inc.ID + "-flow.png", Title: "Records per minute, until " + d.At.UTC().Format("15:04 UTC"), Type: "image/png", Body: body, Alt: picture.Alt()})
-	return nil
+	_, err = f.attachOnce(ctx, inc.ID, "flow:"+occasion, File{Name: inc.ID + "-flow.png", Title: "Records per minute, until " + d.At.UTC().Format("15:04 UTC"), Type: "image/png", Body: body, Alt: picture.Alt()})
+	return err
 }
 
 // flowChart is the flow of the failing connectors, or of all when none fails, with the moment of failure marked.
@@ -264,8 +267,9 @@ func everAffected(inc incident.Incident) []string {
 	return names
 }
 
-// attach adds a file to the thread. One that cannot be posted is in the timeline all the same.
-func (f *Flow) attach(ctx context.Context, id string, file File) {
+// attach adds a file to the thread and reports whether it stands there. One that cannot be posted is in the timeline all
+// the same.
+func (f *Flow) attach(ctx context.Context, id string, file File) bool {
 	thread, err := f.Painter.Thread(ctx, id)
 	if err == nil {
 		err = f.Room.Attach(ctx, thread, file)
@@ -273,6 +277,21 @@ func (f *Flow) attach(ctx context.Context, id string, file File) {
 	if err != nil {
 		f.Log.Warn("file not attached", zap.String("incident", id), zap.String("file", file.Name), zap.Error(err))
 	}
+	return err == nil
+}
+
+// attachOnce attaches a file unless that was done before, and reports whether it stands in the thread. While Slack is away
+// it does not: the next look tries again.
+func (f *Flow) attachOnce(ctx context.Context, id, mark string, file File) (stands bool, err error) {
+	done, err := f.Journal.Marked(ctx, id, mark)
+	if err != nil || done {
+		return done, err
+	}
+	if !f.attach(ctx, id, file) {
+		return false, nil
+	}
+	_, err = f.Journal.Once(ctx, id, mark)
+	return true, err
 }
 
 // mitigated follows up when the alerts are gone or a verification passed: the quiet period runs from here.
