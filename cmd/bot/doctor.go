@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cdcbot/internal/app"
-	"cdcbot/internal/config"
 	"cdcbot/internal/doctor"
 )
 
@@ -26,9 +24,10 @@ func doctorCommand() *cobra.Command {
 		Long: "Look, with the bot's own credentials, at Slack's tokens and scopes, the channels, Redis, every pipeline's systems, the\nrunbooks, the clocks and the permissions. Nothing is changed and nobody is called. Each finding that is not good says how\nto mend it. Exit 1 when something failed; warnings alone are exit 0.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			var report doctor.Report
-			if cfg, err := config.Load(path, os.Environ()); err != nil {
+			if cfg, done, err := configured(c.Context(), path); err != nil {
 				report = app.Complaints(err)
 			} else {
+				defer done()
 				p := newProgress(c.ErrOrStderr())
 				report = app.Doctor(c.Context(), cfg, p.step)
 				p.end()

@@ -45,10 +45,11 @@ func planCommand() *cobra.Command {
 }
 
 func (p planning) run(ctx context.Context, out io.Writer, file, words string) error {
-	cfg, err := p.config()
+	cfg, done, err := p.config(ctx)
 	if err != nil {
 		return err
 	}
+	defer done()
 	book, err := app.OpenBook(file)
 	if err != nil {
 		return err
@@ -74,12 +75,16 @@ func (p planning) run(ctx context.Context, out io.Writer, file, words string) er
 	return nil
 }
 
-// config is nil when nothing is configured at all.
-func (p planning) config() (*config.Config, error) {
+// config is nil when nothing is configured at all. Who asks no system needs no secrets.
+func (p planning) config(ctx context.Context) (cfg *config.Config, done func(), err error) {
 	if p.noTargets || p.path == "" && !slices.ContainsFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, config.EnvPrefix+"PIPELINES_") }) {
-		return nil, nil
+		return nil, func() {}, nil
 	}
-	return config.Load(p.path, os.Environ())
+	if p.offline {
+		cfg, err = config.Load(p.path, os.Environ())
+		return cfg, func() {}, err
+	}
+	return configured(ctx, p.path)
 }
 
 // options are those to show: the one that was asked for, or all.

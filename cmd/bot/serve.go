@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,12 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = log.Sync() }() // stderr cannot always be synced
-			bot, err := app.New(c.Context(), app.Options{Config: cfg, Log: log, Version: versionLine()})
+			vault, err := app.Fill(c.Context(), cfg, log)
+			if err != nil {
+				return err
+			}
+			defer func() { vault.Close(context.WithoutCancel(c.Context())) }() // what was lent to it ends with it
+			bot, err := app.New(c.Context(), app.Options{Config: cfg, Log: log, Version: versionLine(), Secrets: vault})
 			if err != nil {
 				return err
 			}

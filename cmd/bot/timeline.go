@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"cdcbot/internal/app"
-	"cdcbot/internal/config"
 	"cdcbot/internal/seal"
 	"cdcbot/internal/timeline"
 )
@@ -21,10 +20,11 @@ func exportCommand() *cobra.Command {
 		Use: "export INCIDENT", Short: "Write the timeline of an incident as Markdown, HTML, JSON or CSV", Args: cobra.ExactArgs(1),
 		Example: "  bot export INC-7 --config cdcbot.yaml --format json --output INC-7.json",
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := config.Load(path, os.Environ())
+			cfg, done, err := configured(c.Context(), path)
 			if err != nil {
 				return err
 			}
+			defer done()
 			if output == "" || output == "-" {
 				return app.ExportTimeline(c.Context(), cfg, args[0], format, c.OutOrStdout())
 			}
@@ -87,10 +87,11 @@ func archiveCommand() *cobra.Command {
 		Long:    "Write the timeline to the archive (archive.url), read it back, verify it, and print its head. The bot does the same by itself\nafter an incident has ended. With --read the newest record is printed as it was written: give it to bot verify.",
 		Example: "  bot archive INC-7 --config cdcbot.yaml\n  bot archive --read INC-7 --config cdcbot.yaml | bot verify -",
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := config.Load(path, os.Environ())
+			cfg, done, err := configured(c.Context(), path)
 			if err != nil {
 				return err
 			}
+			defer done()
 			if read {
 				export, _, err := app.ArchivedTimeline(c.Context(), cfg, args[0])
 				if err != nil {

@@ -29,6 +29,7 @@ import (
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/runbook"
 	"cdcbot/internal/seal"
+	"cdcbot/internal/secrets"
 	"cdcbot/internal/slack"
 	"cdcbot/internal/timeline"
 )
@@ -45,6 +46,8 @@ type Options struct {
 	Database func(config.Postgres) (Database, error)
 	// Systems replaces the clients of the systems around every pipeline; only the demo's are simulated.
 	Systems *Systems
+	// Secrets is where the configuration's references were filled from; Run keeps what it gave good. nil when there are none.
+	Secrets *secrets.Vault
 	// Runbooks are compiled instead of those in runbooks.dir, by name.
 	Runbooks map[string][]byte
 }
@@ -170,6 +173,8 @@ func servable(o Options) error {
 	return nil
 }
 
+func (a *App) around() around { return around{a.breakers, a.options.Secrets} }
+
 // breakers are those of all targets; nil when they are switched off.
 func breakers(o Options) *breaker.Set {
 	c := o.Config.Breaker
@@ -196,6 +201,9 @@ func keys(c config.Seal) (*seal.Ring, error) {
 func (a *App) wire(books library) error {
 	c := a.config
 	mask := redact.New(c.Secrets()...)
+	if a.options.Secrets != nil {
+		a.options.Secrets.Tell(learn(c, mask))
+	}
 	bot, err := slack.New(slack.Options{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections, Record: c.Slack.Record,
 		Logger: a.log.Named("slack"), Registerer: a.metrics, Now: time.Now, Seen: slack.SeenRedis{Redis: a.redis}, Threads: slack.RedisRefs{Redis: a.redis}})
 	if err != nil {
@@ -255,7 +263,7 @@ func (a *App) corridor(books library, clusters map[string]*cluster, room remedia
 		Timers:    remediation.Timers{Remind: c.Approval.Remind},
 		Painter:   remediation.NewPainter(room),
 	}
-	if store, err := openArchive(c.Archive, a.breakers); err == nil && store != nil { // config has checked the URL
+	if store, err := openArchive(c, a.around()); err == nil && store != nil { // config has checked the URL
 		f.ArchiveAfter = c.Archive.After
 		f.Archive = func(ctx context.Context, id string) (string, int64, error) { return archived(ctx, f, store, id) }
 	}
@@ -345,6 +353,9 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.flow.Painter.Run(ctx) })
 	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
 	group.Go(func() error { return a.slack.Run(ctx, a.router, listener{a.flow, a.flow.People}) })
+	if a.options.Secrets != nil {
+		group.Go(func() error { return a.options.Secrets.Run(ctx) })
+	}
 	if a.people.Members != nil {
 		group.Go(func() error { return a.people.Watch(ctx) })
 	}

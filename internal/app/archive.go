@@ -8,18 +8,18 @@ import (
 	"time"
 
 	"cdcbot/internal/archive"
-	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/remediation"
 	"cdcbot/internal/timeline"
 )
 
 // openArchive is nil when none is configured.
-func openArchive(c config.Archive, breakers *breaker.Set) (*archive.Store, error) {
-	if c.URL == "" {
+func openArchive(c *config.Config, a around) (*archive.Store, error) {
+	o := c.Archive
+	if o.URL == "" {
 		return nil, nil
 	}
-	return archive.New(archive.Options{URL: c.URL, Password: c.Password, Dial: breakers.Of("archive").Dial(direct)})
+	return archive.New(archive.Options{URL: o.URL, Username: o.Username, Password: o.Password, Login: a.login(c, "archive", o.Username, o.Password), Dial: a.breakers.Of("archive").Dial(direct)})
 }
 
 // archived writes an incident's record to the archive, reads it back, and proves what it read. Only then it is archived.
@@ -76,7 +76,7 @@ func ArchivedTimeline(ctx context.Context, c *config.Config, id string) (export 
 }
 
 func anArchive(c *config.Config) (*archive.Store, error) {
-	store, err := openArchive(c.Archive, nil)
+	store, err := openArchive(c, around{})
 	if err == nil && store == nil {
 		err = fmt.Errorf("archive.url: not set; expected a URL such as postgres://user@localhost:5432/archive")
 	}

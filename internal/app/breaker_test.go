@@ -48,16 +48,16 @@ users: [{name: u, user: {}}]
 func TestEveryTargetHasABreaker(t *testing.T) {
 	c := loaded(t, strings.ReplaceAll(nothingThere, "%s", saved(t, nowhereCluster)))
 	s := breaker.New(breaker.Options{Failures: 1, Pause: time.Minute})
-	w, err := openWorld(c, "warehouse", nil, nil, s)
+	w, err := openWorld(c, "warehouse", nil, nil, around{breakers: s})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.close)
-	database, err := (&App{config: c}).openDatabase(c.Pipelines["warehouse"].Postgres, w.guard("postgres"))
+	database, err := (&App{config: c}).openDatabase(c.Pipelines["warehouse"].Postgres, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive, err := openArchive(c.Archive, s)
+	archive, err := openArchive(c, around{breakers: s})
 	if err != nil {
 		t.Fatal(err)
 	}

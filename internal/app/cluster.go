@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"cdcbot/internal/alert"
-	"cdcbot/internal/breaker"
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/diagnosis"
@@ -58,7 +57,7 @@ func (a *App) open(mask *redact.Redactor) (map[string]*cluster, error) {
 
 func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	p := a.config.Pipelines[name]
-	w, err := openWorld(a.config, name, a.redis, a.seal, a.breakers)
+	w, err := openWorld(a.config, name, a.redis, a.seal, a.around())
 	if err != nil {
 		return nil, err
 	}
@@ -86,18 +85,19 @@ func (a *App) openOne(name string, mask *redact.Redactor) (*cluster, error) {
 	if p.Postgres.URL == "" {
 		return cl, nil
 	}
-	if cl.database, err = a.openDatabase(p.Postgres, w.guard("postgres")); err != nil {
+	if cl.database, err = a.openDatabase(p.Postgres, w); err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	cl.collector.Probes = append(cl.collector.Probes, diagnosis.Look("postgres", "SELECT 1", cl.database.Probe))
 	return cl, nil
 }
 
-func (a *App) openDatabase(c config.Postgres, guard *breaker.Breaker) (Database, error) {
+func (a *App) openDatabase(c config.Postgres, w *world) (Database, error) {
 	if a.options.Database != nil {
 		return a.options.Database(c)
 	}
-	return postgres.New(postgres.Options{URL: c.URL, Password: c.Password, Timeout: a.config.Diagnosis.Probe, Dial: guard.Dial(direct)})
+	return postgres.New(postgres.Options{URL: c.URL, Username: c.Username, Password: c.Password, Timeout: a.config.Diagnosis.Probe,
+		Login: w.around.login(a.config, "pipelines."+w.Pipeline+".postgres", c.Username, c.Password), Dial: w.guard("postgres").Dial(direct)})
 }
 
 func (cl *cluster) pipeline() remediation.Pipeline {

@@ -54,7 +54,7 @@ func Doctor(ctx context.Context, c *config.Config, done func(done, of int)) doct
 		}
 	}
 	for _, name := range c.Names() {
-		w, err := openWorld(c, name, nil, nil, nil)
+		w, err := openWorld(c, name, nil, nil, around{})
 		if err != nil {
 			u.check("configuration", "pipelines."+name, broken(err, "mend the key"))
 			continue

@@ -394,7 +394,7 @@ const archiveQuery = `SELECT current_user, CASE WHEN to_regclass('cdcbot_timelin
 ELSE has_table_privilege(to_regclass('cdcbot_timelines'), 'INSERT') AND has_table_privilege(to_regclass('cdcbot_timelines'), 'SELECT') END`
 
 func (u *checkup) archive(ctx context.Context) doctor.Finding {
-	client, err := postgres.New(postgres.Options{URL: u.config.Archive.URL, Password: u.config.Archive.Password, Timeout: checkDeadline})
+	client, err := postgres.New(postgres.Options{URL: u.config.Archive.URL, Username: u.config.Archive.Username, Password: u.config.Archive.Password, Timeout: checkDeadline})
 	if err != nil {
 		return doctor.Bad("mend archive.url", "%v", err)
 	}

@@ -53,6 +53,7 @@ var policy = map[string][]string{
 	"target/workload":     {},
 	"redact":              {},
 	"seal":                {},
+	"secrets":             {},
 	"config":              {},
 	"lab":                 {},
 	"lab/docker/service":  {},

@@ -259,7 +259,7 @@ func newBench(t *testing.T, s lab.Services) *bench {
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = rdb.Close() })
-	if b.world, err = openWorld(cfg, "warehouse", rdb, nil, breaker.New(breaker.Options{})); err != nil {
+	if b.world, err = openWorld(cfg, "warehouse", rdb, nil, around{breakers: breaker.New(breaker.Options{})}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.world.close)

@@ -108,7 +108,7 @@ func (p Planner) Plan(ctx context.Context, b *runbook.Book, section string, opti
 	if err != nil || p.Config == nil || !p.Look {
 		return Preview{Plan: plan}, err
 	}
-	w, err := openWorld(p.Config, name, nil, nil, nil)
+	w, err := openWorld(p.Config, name, nil, nil, around{})
 	if err != nil {
 		return Preview{}, err
 	}

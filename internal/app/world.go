@@ -17,6 +17,7 @@ import (
 	"cdcbot/internal/config"
 	"cdcbot/internal/connect"
 	"cdcbot/internal/seal"
+	"cdcbot/internal/secrets"
 	"cdcbot/internal/target/alertmanager"
 	"cdcbot/internal/target/cassandra"
 	"cdcbot/internal/target/dlq"
@@ -44,7 +45,7 @@ type world struct {
 	keeper    action.Keeper
 	operators *workloads.Connectors                            // connectors that Kubernetes keeps; nil when no service runs there
 	probes    map[string]func(context.Context) (string, error) // by the names that a diagnosis and guards use
-	breakers  *breaker.Set                                     // nil guards nothing
+	around    around
 	closers   []func()
 }
 
@@ -172,10 +173,16 @@ func (k keeper) Kept(ctx context.Context, name string) ([]byte, error) {
 	return value, nil
 }
 
+// around is what stands between the bot and all systems: who lets it pass, and who knows its secrets.
+type around struct {
+	breakers *breaker.Set   // nil guards nothing
+	secrets  *secrets.Vault // nil when the configuration has all of them
+}
+
 // openWorld makes the clients of a pipeline; it does not connect. rdb is where half-done work is kept; nil keeps nothing.
-func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *seal.Ring, breakers *breaker.Set) (*world, error) {
+func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *seal.Ring, a around) (*world, error) {
 	p := c.Pipelines[name]
-	w := &world{Nothing: action.Nothing{Pipeline: name}, breakers: breakers, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
+	w := &world{Nothing: action.Nothing{Pipeline: name}, around: a, clusters: map[string]*connect.Client{}, http: map[string]action.HTTP{}, services: map[string]action.WorkloadClient{}, probes: map[string]func(context.Context) (string, error){}}
 	own, err := connect.New(connect.Options{Cluster: name, URL: p.Connect.URL, Username: p.Connect.Username, Password: p.Connect.Password, Token: p.Connect.Token, CAFile: p.Connect.CAFile, Timeout: p.Connect.Timeout, Wrap: w.guard("connect").Transport})
 	if err != nil {
 		return nil, err
@@ -198,14 +205,14 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *s
 
 // guard is the breaker of one of the pipeline's systems. Clients that ask the same system share it.
 func (w *world) guard(system string) *breaker.Breaker {
-	return w.breakers.Of(w.Pipeline + "/" + system)
+	return w.around.breakers.Of(w.Pipeline + "/" + system)
 }
 
 func (w *world) openPostgres(c *config.Config, p config.Pipeline) error {
 	if p.Postgres.URL == "" {
 		return nil
 	}
-	client, err := postgres.New(postgres.Options{URL: p.Postgres.URL, Password: p.Postgres.Password, Timeout: lookTimeout, Dial: w.guard("postgres").Dial(direct)})
+	client, err := postgres.New(postgres.Options{URL: p.Postgres.URL, Username: p.Postgres.Username, Password: p.Postgres.Password, Timeout: lookTimeout, Login: w.around.login(c, "pipelines."+w.Pipeline+".postgres", p.Postgres.Username, p.Postgres.Password), Dial: w.guard("postgres").Dial(direct)})
 	if err == nil {
 		w.postgres = client // its probe is the sink database's own (cluster.go)
 	}
@@ -220,12 +227,12 @@ func direct(ctx context.Context, network, address string) (net.Conn, error) {
 // lookTimeout bounds one look of an action at a system; probes of a diagnosis have deadlines of their own.
 const lookTimeout = 15 * time.Second
 
-func (w *world) openCassandra(_ *config.Config, p config.Pipeline) error {
+func (w *world) openCassandra(c *config.Config, p config.Pipeline) error {
 	o := p.Cassandra
 	if len(o.Hosts) == 0 {
 		return nil
 	}
-	client, err := cassandra.New(cassandra.Options{Hosts: o.Hosts, Username: o.Username, Password: o.Password, CAFile: o.CAFile, Datacenter: o.Datacenter, Timeout: lookTimeout, Dial: w.guard("cassandra").Dial(direct)})
+	client, err := cassandra.New(cassandra.Options{Hosts: o.Hosts, Username: o.Username, Password: o.Password, CAFile: o.CAFile, Datacenter: o.Datacenter, Timeout: lookTimeout, Login: w.around.login(c, "pipelines."+w.Pipeline+".cassandra", o.Username, o.Password), Dial: w.guard("cassandra").Dial(direct)})
 	if err == nil {
 		w.cassandra, w.probes["cassandra"] = client, client.Probe
 	}
@@ -310,12 +317,12 @@ func (w *world) openBackup(_ *config.Config, p config.Pipeline) error {
 	return err
 }
 
-func (w *world) openKafka(_ *config.Config, p config.Pipeline) error {
+func (w *world) openKafka(c *config.Config, p config.Pipeline) error {
 	o := p.Kafka
 	if len(o.Brokers) == 0 {
 		return nil
 	}
-	client, err := kafka.New(kafka.Options{Brokers: o.Brokers, TLS: o.TLS, CAFile: o.CAFile, Mechanism: o.Mechanism, Username: o.Username, Password: o.Password, Timeout: lookTimeout, Guard: w.guard("kafka").Do})
+	client, err := kafka.New(kafka.Options{Brokers: o.Brokers, TLS: o.TLS, CAFile: o.CAFile, Mechanism: o.Mechanism, Username: o.Username, Password: o.Password, Timeout: lookTimeout, Login: w.around.login(c, "pipelines."+w.Pipeline+".kafka", o.Username, o.Password), Guard: w.guard("kafka").Do})
 	if err == nil {
 		w.kafka, w.probes["kafka"] = client, client.Probe
 	}
@@ -343,7 +350,7 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 		called := workload(name, s)
 		if s.Kind != "kubernetes" {
 			if docker == nil {
-				if docker, err = workloads.NewDocker(c.Docker.Host, w.breakers.Of("docker").Dial); err != nil {
+				if docker, err = workloads.NewDocker(c.Docker.Host, w.around.breakers.Of("docker").Dial); err != nil {
 					return err
 				}
 				engine := docker
@@ -353,7 +360,7 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 			continue
 		}
 		if cluster == nil {
-			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace, Wrap: w.breakers.Of("kubernetes").Transport}
+			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace, Wrap: w.around.breakers.Of("kubernetes").Transport}
 			if cluster, err = workloads.NewKubernetes(where); err != nil {
 				return err
 			}

@@ -17,8 +17,11 @@ import (
 // Options say where the archive is. The user needs INSERT and SELECT on the table, and CREATE on its schema until it is there.
 type Options struct {
 	URL          string // postgres://user@host:5432/database
+	Username     string // instead of one in the URL
 	Password     string // instead of one in the URL
 	PasswordFile string // read anew for every connection; wins over Password
+	// Login is asked for every connection and wins over what stands above; nil when that does not change.
+	Login func() (username, password string)
 	// Dial opens connections instead of a net.Dialer; nil for that.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -27,6 +30,7 @@ type Options struct {
 type Store struct {
 	config *pgx.ConnConfig
 	file   string
+	login  func() (username, password string)
 }
 
 // Record is one timeline as it was exported.
@@ -54,6 +58,9 @@ func New(o Options) (*Store, error) {
 	if err != nil || o.URL == "" {
 		return nil, errors.New("archive url: not understood; expected postgres://user@host:5432/database, with %-escapes for special characters")
 	}
+	if o.Username != "" {
+		config.User = o.Username
+	}
 	if o.Password != "" {
 		config.Password = o.Password
 	}
@@ -61,7 +68,7 @@ func New(o Options) (*Store, error) {
 	if o.Dial != nil {
 		config.DialFunc = o.Dial
 	}
-	return &Store{config: config, file: o.PasswordFile}, nil
+	return &Store{config: config, file: o.PasswordFile, login: o.Login}, nil
 }
 
 // Put writes a record. The same head twice is the same record: the first one stays. What is there afterwards is for Get to
@@ -107,9 +114,15 @@ func (s *Store) with(ctx context.Context, doing string, do func(context.Context,
 		}
 		config.Password = strings.TrimRight(string(text), "\r\n")
 	}
+	if s.login != nil {
+		username, password := s.login()
+		if config.Password = password; username != "" {
+			config.User = username
+		}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return fmt.Errorf("archive: connecting to %s: %w", config.Host, s.hidden(err))
+		return fmt.Errorf("archive: connecting to %s: %w", config.Host, hidden(err, config.Password))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // what was done is done
 	if err := do(ctx, conn); err != nil {
@@ -119,9 +132,9 @@ func (s *Store) with(ctx context.Context, doing string, do func(context.Context,
 }
 
 // hidden is a connection's error without the password that some of them repeat.
-func (s *Store) hidden(err error) error {
-	if s.config.Password == "" || !strings.Contains(err.Error(), s.config.Password) {
+func hidden(err error, password string) error {
+	if password == "" || !strings.Contains(err.Error(), password) {
 		return err
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), s.config.Password, "••••••"))
+	return errors.New(strings.ReplaceAll(err.Error(), password, "••••••"))
 }

@@ -32,9 +32,11 @@ type Config struct {
 	Page       Page                `key:"page"`
 	Archive    Archive             `key:"archive"`
 	Silences   System              `key:"alertmanager"` // where alerts are silenced
+	Vault      Source              `key:"vault"`        // where secrets are that are written vault:PATH#FIELD
 	Pipelines  map[string]Pipeline `key:"pipelines" marker:"CONNECT_URL"`
 
-	files map[string]string // that were read, by key
+	files      map[string]string    // that were read, by key
+	references map[string]Reference // to values in Vault, by key
 }
 
 // Docker is the engine that runs services of kind docker. It is never asked unless a service is of that kind.
@@ -63,6 +65,7 @@ func (p Page) Enabled() bool { return p.PagerDutyKey != "" || p.URL != "" }
 // Archive is the PostgreSQL database where the timelines of what is over are kept. Without a URL they stay in Redis alone.
 type Archive struct {
 	URL      string        `key:"url" check:"postgres"`
+	Username string        `key:"username"` // instead of one in the URL
 	Password string        `key:"password" secret:"true"`
 	After    time.Duration `key:"after" default:"1h" min:"0s"`
 }
@@ -287,6 +290,7 @@ type Connect struct {
 // Postgres is the sink database. Progress tables are counted to prove that records arrive again.
 type Postgres struct {
 	URL      string   `key:"url" check:"postgres"`
+	Username string   `key:"username"` // instead of one in the URL
 	Password string   `key:"password" secret:"true"`
 	Progress []string `key:"progress_tables"`
 	Aliases  []string `key:"aliases"` // containers and addresses that runbooks use for it

@@ -93,6 +93,11 @@ func TestLoadComplains(t *testing.T) {
 		{"certificate without its key", small + "redis: {tls: true, cert_file: /dev/null}", nil, []string{"redis.cert_file", "together"}},
 		{"authority for a connection in the clear", small + "redis: {ca_file: /dev/null}", nil, []string{"redis.tls", "rediss://"}},
 		{"accepts what is no risk", small + "redis: {accept: [everything]}", nil, []string{"redis.accept", "everything", "appendfsync, replicas"}},
+		{"no such reference", small + "vault: {url: 'http://v', token: t}\nalerts: {token: 'vault:secret/cdc'}", nil, []string{"alerts.token", "vault:PATH#FIELD"}},
+		{"reference without a Vault", small + "alerts: {token: 'vault:secret/cdc#token'}", nil, []string{"vault.url", "alerts.token is said to be in it"}},
+		{"no way to log in", small + "vault: {url: 'http://v'}", nil, []string{"vault.token", "exactly one"}},
+		{"two ways to log in", small + "vault: {url: 'http://v', token: hunter2secret, role_id: r, secret_id: s}", nil, []string{"vault.token", "exactly one"}},
+		{"AppRole without its secret", small + "vault: {url: 'http://v', role_id: r}", nil, []string{"vault.secret_id"}},
 		{"secret file missing", small + "alerts: {token_file: /nowhere/token}", nil, []string{"alerts.token_file", "/nowhere/token", "no such file"}},
 		{"link without an address", strings.Replace(small, "{channel: C1}", "{channel: C1, links: [On-call schedule]}", 1), nil, []string{"slack.links", "https://example.com/oncall"}},
 		{"secret twice", small + "alerts: {token: abc, token_file: /nowhere}", nil, []string{"alerts.token_file", "not both"}},
@@ -138,6 +143,27 @@ func TestSecretsComeFromFiles(t *testing.T) {
 	}
 	if got := c.Secrets(); !slices.Equal(got, []string{"inurl", "s3cret-token"}) {
 		t.Errorf("secrets: got %v", got)
+	}
+}
+
+func TestFill(t *testing.T) {
+	yaml := strings.Replace(small, "{channel: C1}", "{channel: C1, bot_token: 'vault:secret/slack#bot'}", 1)
+	c, err := Load(write(t, "c.yaml", yaml+"vault: {url: 'http://v', kubernetes_role: cdcbot}\nalerts: {username: 'vault:secret/a#user', password: 'vault:/secret/a#b#c'}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Fill(func(r Reference) (string, error) { return "xoxb-" + r.Path + "/" + r.Field, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if c.Alerts.Username != "xoxb-secret/a/user" || c.Alerts.Password != "xoxb-secret/a#b/c" || c.Slack.BotToken != "xoxb-secret/slack/bot" {
+		t.Errorf("got %+v %+v", c.Alerts, c.Slack)
+	}
+	if len(c.References()) != 3 {
+		t.Errorf("references: %v", c.References())
+	}
+	err = c.Fill(func(r Reference) (string, error) { return "hunter2secret", nil })
+	if err == nil || !strings.Contains(err.Error(), "slack.bot_token") || strings.Contains(err.Error(), "hunter2secret") {
+		t.Errorf("a value that does not fit: %v", err)
 	}
 }
 

@@ -16,12 +16,13 @@ import (
 
 // decoder walks the Config by its tags and collects problems instead of stopping at the first.
 type decoder struct {
-	given    map[string]any
-	env      map[string]string
-	known    []string          // every key that exists, for unknown keys and their nearest match
-	used     []string          // environment variables that were taken
-	files    map[string]string // that secrets were read from, by key
-	problems []Problem
+	given      map[string]any
+	env        map[string]string
+	known      []string             // every key that exists, for unknown keys and their nearest match
+	used       []string             // environment variables that were taken
+	files      map[string]string    // that secrets were read from, by key
+	references map[string]Reference // whose values are in Vault, by key
+	problems   []Problem
 }
 
 const hidden = "••••••"
@@ -103,6 +104,9 @@ func (d *decoder) leaf(key string, tag reflect.StructTag, v reflect.Value) {
 		if tag.Get("required") != "" {
 			d.problem(key, "", expectation(tag, v), from)
 		}
+		return
+	}
+	if d.refer(key, tag, raw, from) {
 		return
 	}
 	if why := set(v, raw); why != "" {
@@ -425,9 +429,16 @@ func (d *decoder) check(c *Config) {
 		d.failover("pipelines."+name+".failover", p.Failover)
 	}
 	d.redis(c.Redis)
-	if (c.Alerts.Username == "") != (c.Alerts.Password == "") {
+	d.sourced(c.Vault)
+	if d.has(c.Alerts.Username, "alerts.username") != d.has(c.Alerts.Password, "alerts.password") {
 		d.problem("alerts.username", c.Alerts.Username+hidden, "username and password together, or neither", "file")
 	}
+}
+
+// has says whether a key has a value, here or in Vault.
+func (d *decoder) has(value, key string) bool {
+	_, there := d.references[key]
+	return there || value != ""
 }
 
 // failover checks that connectors are written here=there, and that there is a cluster for them.

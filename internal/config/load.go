@@ -28,7 +28,7 @@ func Load(path string, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &decoder{given: given, env: ownEnv(environ), files: map[string]string{}}
+	d := &decoder{given: given, env: ownEnv(environ), files: map[string]string{}, references: map[string]Reference{}}
 	var c Config
 	d.structure("", reflect.ValueOf(&c).Elem())
 	d.unknown()
@@ -37,7 +37,7 @@ func Load(path string, environ []string) (*Config, error) {
 		slices.SortStableFunc(d.problems, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
 		return nil, &Error{Problems: d.problems}
 	}
-	c.files = d.files
+	c.files, c.references = d.files, d.references
 	if path != "" {
 		c.files[""] = path
 	}

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Mask replaces a secret.
@@ -28,12 +30,31 @@ func Text(s string) string {
 
 // Redactor also masks values that are known to be secret, wherever they stand. The zero value knows none.
 type Redactor struct {
-	exact *strings.Replacer
+	exact atomic.Pointer[strings.Replacer]
+
+	mu    sync.Mutex
+	known []string
 }
 
 // New returns a Redactor for the values given, as they are and as URLs and JSON spell them. Values shorter than four
 // bytes are left out: they would eat ordinary words.
 func New(values ...string) *Redactor {
+	r := &Redactor{}
+	r.Learn(values...)
+	return r
+}
+
+// Learn adds values, as when a password was changed. The old ones stay secret.
+func (r *Redactor) Learn(values ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = append(r.known, values...)
+	slices.Sort(r.known)
+	r.known = slices.Compact(r.known)
+	r.exact.Store(replacer(r.known))
+}
+
+func replacer(values []string) *strings.Replacer {
 	var spelled []string
 	for _, v := range values {
 		spelled = append(spelled, spellings(v)...)
@@ -44,13 +65,16 @@ func New(values ...string) *Redactor {
 	for _, v := range spelled {
 		pairs = append(pairs, v, Mask)
 	}
-	return &Redactor{exact: strings.NewReplacer(pairs...)}
+	return strings.NewReplacer(pairs...)
 }
 
 // Text masks the known values and everything Text finds.
 func (r *Redactor) Text(s string) string {
-	if r != nil && r.exact != nil {
-		s = r.exact.Replace(s)
+	if r == nil {
+		return Text(s)
+	}
+	if exact := r.exact.Load(); exact != nil {
+		s = exact.Replace(s)
 	}
 	return Text(s)
 }

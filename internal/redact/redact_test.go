@@ -121,6 +121,18 @@ func TestRedactorText(t *testing.T) {
 	}
 }
 
+func TestRedactorLearns(t *testing.T) {
+	r := New("first-value")
+	r.Learn("second-value")
+	if got := r.Text("first-value and second-value"); got != Mask+" and "+Mask {
+		t.Errorf("got %q", got)
+	}
+	var none Redactor
+	if none.Learn("third-value"); none.Text("third-value") != Mask {
+		t.Error("the zero value does not learn")
+	}
+}
+
 func TestRedactorConfig(t *testing.T) {
 	config := map[string]string{
 		"connection.url":      "jdbc:postgresql://h/db?password=hunter2",

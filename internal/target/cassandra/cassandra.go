@@ -28,6 +28,8 @@ type Options struct {
 	Datacenter   string        // only nodes of this one are asked; any when empty
 	Keyspace     string        // for table names without one; none when empty
 	Timeout      time.Duration // for one look, connecting included; 5 s when zero
+	// Login is asked for every look and wins over what stands above; nil when that does not change.
+	Login func() (username, password string)
 	// Dial opens connections instead of a net.Dialer; nil for that.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }

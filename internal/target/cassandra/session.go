@@ -23,7 +23,7 @@ const readMark = "/*cdcbot*/ "
 func (c *Client) look(ctx context.Context, what string, f func(context.Context, *gocql.Session) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	password, err := c.password()
+	username, password, err := c.login()
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (c *Client) look(ctx context.Context, what string, f func(context.Context, 
 	if d.dial == nil {
 		d.dial = (&net.Dialer{}).DialContext
 	}
-	cluster, err := c.cluster(ctx, d, password)
+	cluster, err := c.cluster(ctx, d, username, password)
 	if err != nil {
 		return c.failed(ctx, what, err)
 	}
@@ -46,6 +46,16 @@ func (c *Client) look(ctx context.Context, what string, f func(context.Context, 
 	return nil
 }
 
+// login is who the client is in this look.
+func (c *Client) login() (username, password string, err error) {
+	if c.options.Login != nil {
+		username, password = c.options.Login()
+		return username, password, nil
+	}
+	password, err = c.password()
+	return c.options.Username, password, err
+}
+
 func (c *Client) password() (string, error) {
 	if c.options.PasswordFile == "" {
 		return c.options.Password, nil
@@ -58,7 +68,7 @@ func (c *Client) password() (string, error) {
 }
 
 // cluster is a configuration for one look: one connection to each contact point, no other node, no events, no second try.
-func (c *Client) cluster(ctx context.Context, d *dialer, password string) (*gocql.ClusterConfig, error) {
+func (c *Client) cluster(ctx context.Context, d *dialer, username, password string) (*gocql.ClusterConfig, error) {
 	hosts, err := c.resolve(ctx, d)
 	if err != nil {
 		return nil, err
@@ -79,8 +89,8 @@ func (c *Client) cluster(ctx context.Context, d *dialer, password string) (*gocq
 	cluster.Events.DisableNodeStatusEvents = true
 	cluster.Events.DisableTopologyEvents = true
 	cluster.Events.DisableSchemaEvents = true
-	if c.options.Username != "" {
-		cluster.Authenticator = gocql.PasswordAuthenticator{Username: c.options.Username, Password: password}
+	if username != "" {
+		cluster.Authenticator = gocql.PasswordAuthenticator{Username: username, Password: password}
 	}
 	if c.roots != nil {
 		d.tls = &tls.Config{RootCAs: c.roots, MinVersion: tls.VersionTLS12}

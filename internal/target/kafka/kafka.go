@@ -33,6 +33,8 @@ type Options struct {
 	Password     string        // of SASL
 	PasswordFile string        // read anew for every look, so that rotation needs no restart; wins over Password
 	Timeout      time.Duration // for one look, connecting included; 10 s when zero
+	// Login is asked for every look and wins over what stands above; nil when that does not change.
+	Login func() (username, password string)
 	// Guard lets a look pass or not; what it gets for an error is of the way there. nil lets all pass.
 	Guard func(look func() error) error
 }
@@ -242,11 +244,11 @@ func (c *Client) connect(ctx context.Context, more ...kgo.Opt) (*kgo.Client, err
 		kgo.DisableClientMetrics(),
 	}
 	if login, ok := mechanisms[c.options.Mechanism]; ok {
-		password, err := c.password()
+		username, password, err := c.login()
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, login(c.options.Username, password))
+		options = append(options, login(username, password))
 	}
 	client, err := kgo.NewClient(append(options, more...)...)
 	if err != nil {
@@ -272,6 +274,16 @@ func (c *Client) dialer(ctx context.Context) func(context.Context, string, strin
 		}
 		return conn, err
 	}
+}
+
+// login is who the client is in this look.
+func (c *Client) login() (username, password string, err error) {
+	if c.options.Login != nil {
+		username, password = c.options.Login()
+		return username, password, nil
+	}
+	password, err = c.password()
+	return c.options.Username, password, err
 }
 
 func (c *Client) password() (string, error) {

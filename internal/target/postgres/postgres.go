@@ -20,9 +20,12 @@ import (
 // Options say where the database is.
 type Options struct {
 	URL          string        // postgres://user@host:5432/database, or libpq's key=value form
+	Username     string        // instead of one in the URL
 	Password     string        // instead of one in the URL
 	PasswordFile string        // read anew for every connection, so that rotation needs no restart; wins over Password
 	Timeout      time.Duration // for one look, connecting included; 5 s when zero
+	// Login is asked for every connection and wins over what stands above; nil when that does not change.
+	Login func() (username, password string)
 	// Dial opens connections instead of a net.Dialer; nil for that.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -31,6 +34,7 @@ type Options struct {
 type Client struct {
 	config  *pgx.ConnConfig
 	file    string
+	login   func() (username, password string)
 	timeout time.Duration
 }
 
@@ -39,6 +43,9 @@ func New(o Options) (*Client, error) {
 	config, err := pgx.ParseConfig(o.URL)
 	if err != nil || o.URL == "" {
 		return nil, fmt.Errorf("postgres url: not understood; expected postgres://user@host:5432/database, with %%-escapes for special characters")
+	}
+	if o.Username != "" {
+		config.User = o.Username
 	}
 	if o.Password != "" {
 		config.Password = o.Password
@@ -49,7 +56,7 @@ func New(o Options) (*Client, error) {
 	}
 	// The extended protocol takes one statement at a time; unnamed, it also works behind PgBouncer.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	c := &Client{config: config, file: o.PasswordFile, timeout: o.Timeout}
+	c := &Client{config: config, file: o.PasswordFile, login: o.Login, timeout: o.Timeout}
 	if c.timeout <= 0 {
 		c.timeout = 5 * time.Second
 	}
@@ -81,7 +88,7 @@ func (c *Client) Probe(ctx context.Context) (string, error) {
 // describe says what answered, from what the server announced at login.
 func (c *Client) describe(conn *pgx.Conn) string {
 	status := conn.PgConn().ParameterStatus
-	text := fmt.Sprintf("PostgreSQL %s at %s answers (database %s, user %s)", status("server_version"), c.Address(), c.config.Database, c.config.User)
+	text := fmt.Sprintf("PostgreSQL %s at %s answers (database %s, user %s)", status("server_version"), c.Address(), c.config.Database, conn.Config().User)
 	switch {
 	case status("in_hot_standby") == "on":
 		text += "; it is a read-only standby"
@@ -170,6 +177,12 @@ func (c *Client) connect(ctx context.Context) (*pgx.Conn, error) {
 			return nil, fmt.Errorf("password file of PostgreSQL at %s: %w: %w", c.Address(), errPassword, err)
 		}
 		config.Password = strings.TrimRight(string(data), "\r\n")
+	}
+	if c.login != nil {
+		username, password := c.login()
+		if config.Password = password; username != "" {
+			config.User = username
+		}
 	}
 	return pgx.ConnectConfig(ctx, config)
 }
