@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/agnivade/levenshtein v1.2.2 // nearest match for mistyped commands and keys
 	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's embedded Redis, and fast tests; never a real run
+	github.com/aymanbagabas/go-udiff v0.4.1 // what is different in a runbook that was edited
 	github.com/cenkalti/backoff/v5 v5.0.3 // pace of reads that a rebalancing worker refuses
 	github.com/chromedp/cdproto v0.159.0 // tests: events of the browser
 	github.com/chromedp/chromedp v0.23.0 // tests: plays the demo in Chromium

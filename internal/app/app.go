@@ -48,6 +48,10 @@ type Options struct {
 	Systems *Systems
 	// Secrets is where the configuration's references were filled from; Run keeps what it gave good. nil when there are none.
 	Secrets *secrets.Vault
+	// Reload reads the configuration anew; what it says of approvals is taken over while the bot runs. nil takes over nothing.
+	Reload func() (*config.Config, error)
+	// Wake has runbooks and policy looked at now instead of within ten seconds; nil for never.
+	Wake <-chan os.Signal
 	// Runbooks are compiled instead of those in runbooks.dir, by name.
 	Runbooks map[string][]byte
 }
@@ -70,7 +74,7 @@ type Systems struct {
 type App struct {
 	config   *config.Config
 	log      *zap.Logger
-	books    library
+	books    *shelf
 	worlds   map[string]*world // by pipeline
 	breakers *breaker.Set      // nil when nothing is guarded
 	redis    redis.UniversalClient
@@ -92,7 +96,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	if err := servable(o); err != nil {
 		return nil, err
 	}
-	books, err := o.library()
+	books, err := openShelf(o)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +111,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 			return nil, err
 		}
 	}
-	if err := a.wire(books); err != nil {
+	if err := a.wire(books.now()); err != nil {
 		return nil, err
 	}
 	a.metrics.MustRegister(newGauges(a))
@@ -115,21 +119,6 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, fmt.Errorf("listen: %q: %w", o.Config.Listen, err)
 	}
 	return a, nil
-}
-
-func (o Options) library() (library, error) {
-	if o.Runbooks == nil {
-		return openLibrary(o.Config.Runbooks.Dir)
-	}
-	books := library{}
-	for name, source := range o.Runbooks {
-		book, err := runbook.Compile(name, source)
-		if err != nil {
-			return nil, err
-		}
-		books[name] = book
-	}
-	return books, books.unambiguous()
 }
 
 // servable checks what only serving needs: the tokens, and that nobody can send alerts from outside without a token.
@@ -217,7 +206,7 @@ func (a *App) wire(books library) error {
 	replica := hostname() + "/" + rand.Text()[:8]
 	board := bot.Board(slack.BoardOptions{Refs: slack.RedisRefs{Redis: a.redis}, Channel: a.channel, Owner: replica})
 	a.engine = remediation.NewEngine(a.redis, c.Execution.Workers, a.log.Named("queue"))
-	a.flow = a.corridor(books, clusters, board, mask, replica)
+	a.flow = a.corridor(clusters, board, mask, replica)
 	a.router = a.commands(clusters, bot)
 	routing := newRouting(c)
 	a.watcher = a.watch(books, clusters)
@@ -240,15 +229,15 @@ func (a *App) channel(pipeline string) string {
 }
 
 // corridor puts the flow together.
-func (a *App) corridor(books library, clusters map[string]*cluster, room remediation.Room, mask *redact.Redactor, replica string) *remediation.Flow {
+func (a *App) corridor(clusters map[string]*cluster, room remediation.Room, mask *redact.Redactor, replica string) *remediation.Flow {
 	c := a.config
 	f := &remediation.Flow{
 		Incidents: &incident.Store{Redis: a.redis, Now: time.Now, QuietPeriod: c.Incident.QuietPeriod},
 		Timeline:  &timeline.Log{Redis: a.redis, Now: time.Now, Redact: mask.Text, Seal: a.seal},
 		Approvals: &approval.Store{Redis: a.redis, Now: time.Now, TTL: c.Approval.TTL, Seal: a.seal},
-		Policy:    approval.Policy{Approvers: c.Approval.Approvers, Group: c.Approval.Group, MemberFor: c.Approval.MemberFor, High: c.Approval.High, StepUp: c.Approval.StepUp},
+		Policy:    policyOf(c),
 		Journal:   &remediation.Journal{Redis: a.redis, Seal: a.seal},
-		Library:   watched{books, c.Watch.Alert},
+		Library:   watched{a.books, c.Watch.Alert},
 		Pipelines: map[string]remediation.Pipeline{},
 		Room:      room,
 		Queue:     a.engine,
@@ -300,7 +289,7 @@ func (a *App) commands(clusters map[string]*cluster, bot *slack.Bot) *commands.R
 	r.Export = func(ctx context.Context, id, format string) (remediation.File, error) {
 		return export(ctx, a.flow, id, format)
 	}
-	r.Books = a.books.list
+	r.Books = func() []*runbook.Book { return a.books.now().list() }
 	r.Doctor = a.Doctor
 	for _, text := range a.config.Slack.Links {
 		l := config.NamedLink(text)
@@ -343,7 +332,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.storage(ctx); err != nil {
 		return err
 	}
-	if err := a.flow.NoteChanges(ctx, a.books.sums()); err != nil {
+	if err := a.flow.NoteChanges(ctx, a.books.now().sums()); err != nil {
 		a.log.Warn("not compared with the last start", zap.Error(err))
 	}
 	a.log.Info("cdcbot is up", zap.String("version", a.options.Version), zap.String("listen", a.Addr()), zap.Strings("pipelines", a.config.Names()))
@@ -353,6 +342,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.flow.Painter.Run(ctx) })
 	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
 	group.Go(func() error { return a.slack.Run(ctx, a.router, listener{a.flow, a.flow.People}) })
+	group.Go(func() error { return a.reload(ctx) })
 	if a.options.Secrets != nil {
 		group.Go(func() error { return a.options.Secrets.Run(ctx) })
 	}

@@ -73,7 +73,7 @@ func (muted) Printf(context.Context, string, ...any) {}
 
 // Doctor examines the bot that runs, over the connections it has: `/cdc doctor`.
 func (a *App) Doctor(ctx context.Context) doctor.Report {
-	u := &checkup{config: a.config, redis: a.redis, bot: a.slack, worlds: a.worlds, breakers: a.breakers, brief: true, books: func() (library, error) { return a.books, nil }}
+	u := &checkup{config: a.config, redis: a.redis, bot: a.slack, worlds: a.worlds, breakers: a.breakers, brief: true, books: a.books.judged}
 	return u.examine(ctx, nil)
 }
 

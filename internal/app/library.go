@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"cdcbot/internal/alert"
+	"cdcbot/internal/remediation"
 	"cdcbot/internal/runbook"
 	"cdcbot/runbooks"
 )
@@ -17,9 +18,17 @@ import (
 // library holds the compiled runbooks by name.
 type library map[string]*runbook.Book
 
-// openLibrary compiles every Markdown file of dir, or the runbooks that ship when dir is "". A book that answers the
-// same alert as another is an error: which one runs must never be a matter of luck.
+// openLibrary compiles every Markdown file of dir, or the runbooks that ship when dir is "".
 func openLibrary(dir string) (library, error) {
+	sources, err := readBooks(dir)
+	if err != nil {
+		return nil, err
+	}
+	return compileBooks(sources)
+}
+
+// readBooks reads every Markdown file of dir, or the runbooks that ship when dir is "", by the books' names.
+func readBooks(dir string) (map[string][]byte, error) {
 	var files fs.FS = runbooks.FS
 	if dir != "" {
 		files = os.DirFS(dir)
@@ -28,13 +37,21 @@ func openLibrary(dir string) (library, error) {
 	if err != nil || len(names) == 0 {
 		return nil, errors.Join(fmt.Errorf("runbooks.dir: %q; expected a folder with at least one .md file", dir), err)
 	}
-	books := library{}
+	sources := map[string][]byte{}
 	for _, name := range names {
-		source, err := fs.ReadFile(files, name)
-		if err != nil {
+		if sources[strings.TrimSuffix(path.Base(name), ".md")], err = fs.ReadFile(files, name); err != nil {
 			return nil, fmt.Errorf("reading runbook %s: %w", name, err)
 		}
-		book, err := runbook.Compile(strings.TrimSuffix(path.Base(name), ".md"), source)
+	}
+	return sources, nil
+}
+
+// compileBooks compiles runbooks by name. A book that answers the same alert as another is an error: which one runs must
+// never be a matter of luck.
+func compileBooks(sources map[string][]byte) (library, error) {
+	books := library{}
+	for name, source := range sources {
+		book, err := runbook.Compile(name, source)
 		if err != nil {
 			return nil, fmt.Errorf("compiling runbook %s: %w", name, err)
 		}
@@ -94,16 +111,16 @@ func (l library) Answers(alert string) (*runbook.Book, bool) {
 // watched is a library in which what the watcher sees by itself is answered by the runbook of the alert that it watches
 // for: a worker that is away, or a stall, has the same causes.
 type watched struct {
-	library
+	remediation.Library
 	alert string
 }
 
 // Answers implements remediation.Library.
 func (w watched) Answers(name string) (*runbook.Book, bool) {
-	if book, ok := w.library.Answers(name); ok || !slices.Contains(alert.Own, name) {
+	if book, ok := w.Library.Answers(name); ok || !slices.Contains(alert.Own, name) {
 		return book, ok
 	}
-	return w.library.Answers(w.alert)
+	return w.Library.Answers(w.alert)
 }
 
 // sums are the digests of the runbooks' Markdown, by name.

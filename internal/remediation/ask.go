@@ -47,9 +47,9 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		return approval.Request{}, err
 	}
 	req, err := f.Approvals.Ask(ctx, approval.Request{
-		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.Policy.Fingerprint(), StepUp: f.Policy.StepsUp(string(plan.Risk)),
+		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.policy().Fingerprint(), StepUp: f.policy().StepsUp(string(plan.Risk)),
 		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
-		Requester: w.By.ID, Reason: w.Reason, Needed: f.Policy.Needed(string(plan.Risk), w.By.ID == ""),
+		Requester: w.By.ID, Reason: w.Reason, Needed: f.policy().Needed(string(plan.Risk), w.By.ID == ""),
 	})
 	if errors.Is(err, approval.ErrDuplicate) {
 		if unseen := f.askedBefore(ctx, req, plan, looks); unseen != nil {
@@ -257,7 +257,7 @@ func (f *Flow) may(ctx context.Context, by Person, req approval.Request, look fu
 	if err != nil {
 		return fmt.Errorf("looking up who decides: %w", err)
 	}
-	return f.Policy.MayDecide(ctx, who, req.Risk)
+	return f.policy().MayDecide(ctx, who, req.Risk)
 }
 
 // MayDecide reports whether somebody could approve or reject a request, as far as who they were a minute ago goes; Decide
@@ -400,7 +400,7 @@ func (f *Flow) fresh(inc incident.Incident, r approval.Recipe) (runbook.Plan, ap
 
 // again compiles a request's recipe and insists on the digest that people saw, and on the policy they were asked under.
 func (f *Flow) again(inc incident.Incident, req approval.Request) (runbook.Plan, error) {
-	if req.Policy != f.Policy.Fingerprint() {
+	if req.Policy != f.policy().Fingerprint() {
 		return runbook.Plan{}, fmt.Errorf("%w: the approval policy was changed", ErrChanged)
 	}
 	plan, recipe, err := f.fresh(inc, req.Recipe)

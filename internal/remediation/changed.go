@@ -19,7 +19,25 @@ const knownKey = "cdcbot:known"
 // started. What differs is written into every open incident, and requests that were asked under it are void: people agreed,
 // or not yet, to something else.
 func (f *Flow) NoteChanges(ctx context.Context, runbooks map[string]string) error {
-	now := map[string]string{"approval policy": f.Policy.Fingerprint()}
+	return f.Changed(ctx, runbooks, nil)
+}
+
+// SetPolicy puts another policy in force for what is asked from now on. Changed must follow: what waits was asked under the
+// old one.
+func (f *Flow) SetPolicy(p approval.Policy) { f.changed.Store(&p) }
+
+// policy is the one in force.
+func (f *Flow) policy() approval.Policy {
+	if p := f.changed.Load(); p != nil {
+		return *p
+	}
+	return f.Policy
+}
+
+// Changed is NoteChanges while the bot runs. Diffs say what is different, by the names that are told ("approval policy",
+// "runbook x").
+func (f *Flow) Changed(ctx context.Context, runbooks, diffs map[string]string) error {
+	now := map[string]string{"approval policy": f.policy().Fingerprint()}
 	for name, sum := range runbooks {
 		now["runbook "+name] = sum
 	}
@@ -34,14 +52,14 @@ func (f *Flow) NoteChanges(ctx context.Context, runbooks map[string]string) erro
 		}
 	}
 	if len(changed) > 0 {
-		if err := f.tellChanged(ctx, changed, now); err != nil {
+		if err := f.tellChanged(ctx, changed, now, diffs); err != nil {
 			return err
 		}
 	}
 	return f.Journal.know(ctx, now)
 }
 
-func (f *Flow) tellChanged(ctx context.Context, changed []string, now map[string]string) error {
+func (f *Flow) tellChanged(ctx context.Context, changed []string, now, diffs map[string]string) error {
 	open, err := f.Incidents.List(ctx, incident.Filter{Open: true})
 	if err != nil {
 		return err
@@ -49,6 +67,9 @@ func (f *Flow) tellChanged(ctx context.Context, changed []string, now map[string
 	text := "changed by configuration: " + strings.Join(changed, ", ")
 	for _, inc := range open {
 		data := map[string]any{"changed": changed}
+		if len(diffs) > 0 {
+			data["diff"] = diffs
+		}
 		if err := f.record(ctx, inc.ID, timeline.PolicyChanged, timeline.Bot, "changed:"+fmt.Sprint(now), text, data); err != nil {
 			return err
 		}

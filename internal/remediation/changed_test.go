@@ -50,3 +50,32 @@ func TestChangesAtStart(t *testing.T) {
 		})
 	}
 }
+
+// While it runs: what is asked from now on is asked under the new policy, what waits is void, and the event says what is
+// different.
+func TestChangesWhileItRuns(t *testing.T) {
+	s := newStage(t)
+	sums := map[string]string{"book": s.books["book"].SHA256}
+	s.must(s.NoteChanges(t.Context(), sums))
+	s.fire()
+	wish := Wish{Incident: "INC-1", Recipe: approval.Recipe{Section: "cause-1-database-connection-failure"}, By: Person{ID: "UONCALL", Name: "oncall"}}
+	req, err := s.Ask(t.Context(), wish)
+	s.must(err)
+	s.SetPolicy(approval.Policy{Approvers: []string{"UAPPROVER"}})
+	s.must(s.Changed(t.Context(), sums, map[string]string{"approval policy": "+approval.approvers: UAPPROVER"}))
+	after, err := s.Approvals.Get(t.Context(), req.ID)
+	s.must(err)
+	if after.State != approval.Voided {
+		t.Errorf("%s is %s", after.ID, after.State)
+	}
+	again, err := s.Ask(t.Context(), wish)
+	s.must(err)
+	if again.ID == req.ID || again.State != approval.Pending {
+		t.Errorf("asked again: %s is %s", again.ID, again.State)
+	}
+	events, err := s.Timeline.Events(t.Context(), "INC-1")
+	s.must(err)
+	if i := indexOf(events, timeline.PolicyChanged); i < 0 || !strings.Contains(string(events[i].Data), "+approval.approvers: UAPPROVER") {
+		t.Errorf("got %v", events)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -77,7 +78,7 @@ type Flow struct {
 	Incidents *incident.Store
 	Timeline  *timeline.Log
 	Approvals *approval.Store
-	Policy    approval.Policy
+	Policy    approval.Policy // at the start; SetPolicy changes it
 	People    People
 	Journal   *Journal
 	Library   Library
@@ -105,6 +106,8 @@ type Flow struct {
 	Codes  *approval.Codes // of the second factor; nil when nobody has one
 
 	Painter *Painter
+
+	changed atomic.Pointer[approval.Policy] // what SetPolicy has set
 }
 
 // Queue runs jobs durably: a job that was enqueued is handled at least once, by any replica, not before at.

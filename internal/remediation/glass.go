@@ -82,7 +82,7 @@ func (f *Flow) Review(ctx context.Context, id string, by Person, words string) e
 		return fmt.Errorf("looking up who reviews: %w", err)
 	}
 	for _, req := range open {
-		if err := f.Policy.MayDecide(ctx, who, req.Risk); err != nil {
+		if err := f.policy().MayDecide(ctx, who, req.Risk); err != nil {
 			return err
 		}
 		if strings.EqualFold(req.Requester, by.ID) {

@@ -76,7 +76,7 @@ func (f *Flow) actAlone(ctx context.Context, inc incident.Incident, d diagnosis.
 	if free, err := f.turn(ctx, inc); err != nil || !free {
 		return err
 	}
-	req, err := f.Approvals.Use(ctx, approval.Request{Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk), Policy: f.Policy.Fingerprint(),
+	req, err := f.Approvals.Use(ctx, approval.Request{Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk), Policy: f.policy().Fingerprint(),
 		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Reason: "a restart can help: " + d.Top().Why}, st.ID)
 	if errors.Is(err, approval.ErrUsedUp) || errors.Is(err, approval.ErrRevoked) || errors.Is(err, approval.ErrDuplicate) {
 		return nil

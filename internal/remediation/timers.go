@@ -39,7 +39,7 @@ func (f *Flow) remind(ctx context.Context, id string) error {
 		return err
 	}
 	text := fmt.Sprintf("%s still waits for %s: %s. It expires at %s.", req.ID, lacking(req), req.Title, req.ExpiresAt.UTC().Format("15:04 UTC"))
-	return f.notify(ctx, req.Incident, "remind:"+id, text, f.Policy.Called(), false)
+	return f.notify(ctx, req.Incident, "remind:"+id, text, f.policy().Called(), false)
 }
 
 // callSecond pages whoever is on call, because one person alone must not act and nobody answers.
@@ -82,7 +82,7 @@ func (f *Flow) page(ctx context.Context, id, key, summary string) error {
 	if err := f.record(ctx, id, timeline.Paged, timeline.Bot, "page:"+key, text, map[string]any{"key": key}); err != nil {
 		return err
 	}
-	return f.notify(ctx, id, "page:"+key, text, f.Policy.Called(), false)
+	return f.notify(ctx, id, "page:"+key, text, f.policy().Called(), false)
 }
 
 func (f *Flow) call(ctx context.Context, inc incident.Incident, key, summary string) error {

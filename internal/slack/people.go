@@ -40,6 +40,13 @@ func (b *Bot) People(groups ...string) *People {
 	return &People{bot: b, groups: groups, TTL: time.Minute, persons: map[string]kept[approval.Person]{}, members: map[string]kept[map[string]time.Time]{}}
 }
 
+// Regroup changes the groups that are looked at.
+func (p *People) Regroup(groups ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.groups = groups
+}
+
 // Person looks a user up. Groups holds those of the configured groups that the user is in, as they were configured.
 func (p *People) Person(ctx context.Context, id string) (approval.Person, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
