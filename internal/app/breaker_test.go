@@ -110,6 +110,25 @@ func TestEveryTargetHasABreaker(t *testing.T) {
 	}
 }
 
+// restarts is a service that only restarts.
+type restarts struct{ action.WorkloadClient }
+
+func (restarts) Restart(context.Context) error { return nil }
+
+// What an action restarted is asked at once: the breaker stood for the time before.
+func TestRestartsForgive(t *testing.T) {
+	s := breaker.New(breaker.Options{Failures: 1, Pause: time.Hour})
+	w := &world{Nothing: action.Nothing{Pipeline: "warehouse"}, around: around{breakers: s}, services: map[string]action.WorkloadClient{"postgres": restarts{}}}
+	_ = w.guard("postgres").Do(func() error { return syscall.ECONNREFUSED })
+	service, err := w.Workload("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Restart(t.Context()); err != nil || w.guard("postgres").State() != breaker.Closed {
+		t.Errorf("got %v, %s", err, w.guard("postgres").State())
+	}
+}
+
 func TestBreakersAreTold(t *testing.T) {
 	a, _ := watchedApp(t)
 	a.config = &config.Config{}

@@ -108,9 +108,28 @@ func (w *world) Kafka() (action.Kafka, error) {
 // Workload implements action.World.
 func (w *world) Workload(service string) (action.WorkloadClient, error) {
 	if s, ok := w.services[service]; ok {
-		return s, nil
+		return stirring{s, func() { w.around.breakers.Forgive(w.Pipeline + "/") }}, nil
 	}
 	return w.Nothing.Workload(service)
+}
+
+// stirring is a service of which an action may restart something: what was away before is worth a question then, or the
+// plan's next step would meet a breaker that stands for the time before.
+type stirring struct {
+	action.WorkloadClient
+	done func()
+}
+
+// Restart implements action.WorkloadClient.
+func (s stirring) Restart(ctx context.Context) error {
+	defer s.done()
+	return s.WorkloadClient.Restart(ctx)
+}
+
+// Start implements action.WorkloadClient.
+func (s stirring) Start(ctx context.Context) error {
+	defer s.done()
+	return s.WorkloadClient.Start(ctx)
 }
 
 // Services implements action.World.

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -80,11 +82,21 @@ func (s *Set) All() []*Breaker {
 	return list
 }
 
+// Forgive closes the breakers of all targets that begin so: something was done about them, and they are worth a question.
+func (s *Set) Forgive(prefix string) {
+	for _, b := range s.All() {
+		if strings.HasPrefix(b.target, prefix) {
+			b.forgive()
+		}
+	}
+}
+
 // Breaker guards the way to one target. A nil Breaker lets everything pass.
 type Breaker struct {
-	target  string
-	pause   time.Duration
-	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	target   string
+	pause    time.Duration
+	settings gobreaker.Settings
+	circuit  atomic.Pointer[gobreaker.TwoStepCircuitBreaker[struct{}]]
 
 	mu     sync.Mutex
 	since  time.Time // when it opened first; zero while it is closed
@@ -95,7 +107,7 @@ type Breaker struct {
 
 func newBreaker(target string, o Options) *Breaker {
 	b := &Breaker{target: target, pause: o.Pause}
-	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	b.settings = gobreaker.Settings{
 		Name: target, MaxRequests: 1, Timeout: o.Pause,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= o.Failures },
 		IsExcluded:  func(err error) bool { return errors.Is(err, errNothing) },
@@ -105,8 +117,18 @@ func newBreaker(target string, o Options) *Breaker {
 				o.Changed(target, states[to])
 			}
 		},
-	})
+	}
+	b.circuit.Store(gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings))
 	return b
+}
+
+// forgive begins anew, as with the first question. The end of one that is under way counts for nothing.
+func (b *Breaker) forgive() {
+	if b.State() == Closed {
+		return
+	}
+	b.circuit.Store(gobreaker.NewTwoStepCircuitBreaker[struct{}](b.settings))
+	b.settings.OnStateChange(b.target, gobreaker.StateOpen, gobreaker.StateClosed)
 }
 
 var states = map[gobreaker.State]State{gobreaker.StateClosed: Closed, gobreaker.StateHalfOpen: HalfOpen, gobreaker.StateOpen: Open}
@@ -132,7 +154,7 @@ func (b *Breaker) became(s State) {
 func (b *Breaker) Target() string { return b.target }
 
 // State is how it stands now.
-func (b *Breaker) State() State { return states[b.circuit.State()] }
+func (b *Breaker) State() State { return states[b.circuit.Load().State()] }
 
 // Err is the error that a question would get now, nil when it would pass.
 func (b *Breaker) Err() error {
@@ -144,13 +166,17 @@ func (b *Breaker) Err() error {
 
 // allow begins a question. done must be called once with its end.
 func (b *Breaker) allow() (done func(error), err error) {
-	report, err := b.circuit.Allow()
+	circuit := b.circuit.Load()
+	report, err := circuit.Allow()
 	if err != nil {
 		return nil, b.resting()
 	}
 	return func(err error) {
 		if errors.Is(err, context.Canceled) {
 			err = errNothing
+		}
+		if b.circuit.Load() != circuit {
+			return // it was forgiven meanwhile
 		}
 		b.note(err)
 		report(err)

@@ -194,6 +194,24 @@ func TestDialThatFails(t *testing.T) {
 	}
 }
 
+func TestForgive(t *testing.T) {
+	var changes []State
+	s := New(Options{Failures: 1, Pause: time.Hour, Changed: func(_ string, now State) { changes = append(changes, now) }})
+	ours, others := s.Of("warehouse/postgres"), s.Of("shop/postgres")
+	fail(t, ours, 1)
+	fail(t, others, 1)
+	s.Of("warehouse/connect")
+	s.Forgive("warehouse/")
+	if ours.State() != Closed || others.State() != Open || ours.Err() != nil {
+		t.Errorf("got %s, %s", ours.State(), others.State())
+	}
+	if err := ask(ours, nil); err != nil || fmt.Sprint(changes) != "[open open closed]" {
+		t.Errorf("got %v, %v", err, changes)
+	}
+	var none *Set
+	none.Forgive("")
+}
+
 // Without a set nothing is guarded.
 func TestNil(t *testing.T) {
 	var s *Set
