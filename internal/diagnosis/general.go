@@ -44,6 +44,7 @@ const what = "{message}" // the message itself says it best
 var groups = []group{
 	// Who does not let one in. What a server answers about a login is worth more than that a connection failed because of it.
 	{slug: Authentication, weight: .85, against: DatabaseConnection, said: what, messages: []string{
+		"invalid_login", "user locked out", "security token; or", "auth fail", "auth cancel",
 		"topic_authorization_failed", "group_authorization_failed",
 		"do not have the * privilege", "authentication was not valid", "username and password are correct", "does not have * permission",
 		"command denied to user", "denied to user", "ora-28000", "ora-28001", "status 401", "status 403", "returned 401", "returned 403", "permission to perform", "invalid_grant", "invalid client secret", "unauthenticated", "sqlstate=28", "18456", "has no permission",
@@ -66,6 +67,7 @@ var groups = []group{
 
 	// What cannot be reached, or answers that it is in trouble itself.
 	{slug: DatabaseConnection, weight: .75, said: what, messages: []string{
+		"can't get the location", "socket is not established", "attempt to connect to",
 		"connection to the server probably lost",
 		"ioerror when", "i/o error", "shutdown is in progress", "timeout connecting to",
 		"unexpected end of file from server", "con.refused", "reset by peer", "connection reset",
@@ -87,6 +89,7 @@ var groups = []group{
 
 	// What the other side's table or index does not take.
 	{slug: TableSchemaMismatch, weight: .8, said: what, messages: []string{
+		"extra columns", "columns not present in the table", "cannot be converted to the internal format",
 		"schema * does not exist", "cannot create field", "table has no schema", "primary key column * is not set", "implicit conversion from data type", "ora-01461", "can bind a long value",
 		"cannot have null schema", "in upsert mode requires key", "key field names to be known", "illegal schema change",
 		"data row is smaller than a column index", "out of sync with real database schema", "internal schema representation", "no primary key", "without a primary key", "missing primary key", "primary key columns", "primary key is required", "there is no unique", "numeric field overflow", "arithmetic overflow error",
@@ -101,6 +104,7 @@ var groups = []group{
 
 	// What is wrong with the record itself.
 	{slug: ToleranceExceeded, weight: .75, said: what, messages: []string{
+		"bsonobjecttoolarge", "bsonobj size", "null property value for", "status code 422", "status code : 422", "unprocessable entity",
 		"not_x_content_exception", "compressor detection",
 		"is not a supported type", "are supported. java",
 		"couldn't be parsed", "no viable alternative at input", "ddl statement couldn't", "mismatched input", "crc check", "tombstone records", "unexpected tombstone", "violates foreign key", "violates check",
@@ -137,6 +141,7 @@ var groups = []group{
 
 	// Where a source had come to.
 	{slug: SourcePositionLost, weight: .9, said: what, messages: []string{
+		"replayid * was invalid", "already gced intents", "did not come from this stream", "invalid startingsequencenumber",
 		"binlog truncated in the middle of event",
 		"resumetoken not found", "resume token was not found", "ora-01291", "ora-01292", "is expired for tablet", "stream id * is expired", "fn_cdc_get_all_changes", "fn_cdc_get_net_changes", "exceeded the maximum reserved size", "no longer in the archive", "expired snapshot", "cannot find the binlog", "trim horizon", "sequence number * expired", "iterator expired",
 		"no longer available", "purged", "already been removed", "does not contain the offset", "do not contain the offset", "offset scn", "perform a new snapshot", "take a new snapshot", "new snapshot", "re-snapshot", "snapshot is required", "needs to be recreated", "resume token", "resume point", "resume of change stream", "changestreamhistorylost", "change stream history", "oplog", "history topic is missing", "history topic or its content", "history topic is empty", "missing history",
@@ -145,7 +150,12 @@ var groups = []group{
 	}, classes: []string{"offsetoutofrangeexception", "nooffsetforpartitionexception"}},
 
 	// Configuration: of the connector, or of what it reads from.
+	{slug: ConfigError, weight: .8, against: DatabaseConnection, retry: futile, said: what, messages: []string{
+		"not_found: resource not found", "resource not found (resource",
+	}},
+
 	{slug: ConfigError, weight: .7, retry: futile, said: what, messages: []string{
+		"incrementing column",
 		"no table filters found", "cannot make incremental queries",
 		"can't find the kcql", "kcql",
 		"statement or mixed based replication format", "invalid metric name", "is not a valid field name", "no filesystem for scheme", "not a subclass of", "is not an instance of", "could not be found in the", "unknown property", "unrecognized property", "invalid regex", "invalid pattern", "endpoint is", "invalid endpoint", "publication * does not exist", "does not support", "replication factor: ",
