@@ -67,7 +67,7 @@ var groups = []group{
 
 	// What cannot be reached, or answers that it is in trouble itself.
 	{slug: DatabaseConnection, weight: .75, said: what, messages: []string{
-		"can't get the location", "socket is not established", "attempt to connect to",
+		"blocked because of many connection errors", "can't get the location", "socket is not established", "attempt to connect to",
 		"connection to the server probably lost",
 		"ioerror when", "i/o error", "shutdown is in progress", "timeout connecting to",
 		"unexpected end of file from server", "con.refused", "reset by peer", "connection reset",
@@ -141,7 +141,7 @@ var groups = []group{
 
 	// Where a source had come to.
 	{slug: SourcePositionLost, weight: .9, said: what, messages: []string{
-		"replayid * was invalid", "already gced intents", "did not come from this stream", "invalid startingsequencenumber",
+		"cdc_raw/commitlog", "replayid * was invalid", "already gced intents", "did not come from this stream", "invalid startingsequencenumber",
 		"binlog truncated in the middle of event",
 		"resumetoken not found", "resume token was not found", "ora-01291", "ora-01292", "is expired for tablet", "stream id * is expired", "fn_cdc_get_all_changes", "fn_cdc_get_net_changes", "exceeded the maximum reserved size", "no longer in the archive", "expired snapshot", "cannot find the binlog", "trim horizon", "sequence number * expired", "iterator expired",
 		"no longer available", "purged", "already been removed", "does not contain the offset", "do not contain the offset", "offset scn", "perform a new snapshot", "take a new snapshot", "new snapshot", "re-snapshot", "snapshot is required", "needs to be recreated", "resume token", "resume point", "resume of change stream", "changestreamhistorylost", "change stream history", "oplog", "history topic is missing", "history topic or its content", "history topic is empty", "missing history",
