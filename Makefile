@@ -99,9 +99,12 @@ ROOTFS ?= dist/$(GOOS)-$(GOARCH)
 IMAGE ?= cdcbot:$(VERSION)
 DOCKER ?= docker
 
-.PHONY: rootfs
-rootfs: ## lay out the image's root in ROOTFS: static binary, certificates, user, licences, bill of materials
+.PHONY: binary
+binary: ## build the image's binary in ROOTFS: the same sources make the same bytes
 	CGO_ENABLED=0 GOOS=$(GOOS) GOARCH=$(GOARCH) $(GO) build -buildvcs=false -trimpath -ldflags '$(LDFLAGS)' -o $(ROOTFS)/bot ./cmd/bot
+
+.PHONY: rootfs
+rootfs: binary ## lay out the image's root in ROOTFS: static binary, certificates, user, licences, bill of materials
 	env -u GOOS -u GOARCH $(GO) run ./deploy/image -root $(ROOTFS) -version $(VERSION) -modules "$$($(GO) env GOMODCACHE)" -goroot "$$($(GO) env GOROOT)"
 
 .PHONY: image
