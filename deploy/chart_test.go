@@ -519,6 +519,25 @@ func TestChartRefusesSecrets(t *testing.T) {
 		if _, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set", "config.somewhere."+key+"="); err != nil {
 			t.Errorf("%s without a value: %v", key, err)
 		}
+		if _, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set-string", "config.somewhere."+key+"=vault:secret/cdc/slack#"+key); err != nil {
+			t.Errorf("%s in Vault: %v", key, err)
+		}
+		if _, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set-string", "config.somewhere."+key+"=vault:hunter2"); err == nil {
+			t.Errorf("%s is written like a reference and is none, and was taken", key)
+		}
+	}
+}
+
+// A bot that logs in to Vault as its service account gets that account's token, and is let out to Vault.
+func TestChartWithSecretsInVault(t *testing.T) {
+	text, err := helm(t, "template", release, chart, "-f", chart+"/ci/least.yaml", "--set", "config.vault.url=https://vault.security:8201,config.vault.kubernetes_role=cdcbot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"automountServiceAccountToken: true", "port: 8201"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("nothing says %s", want)
+		}
 	}
 }
 

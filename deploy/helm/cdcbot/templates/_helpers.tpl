@@ -95,7 +95,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "cdcbot.ports" -}}
 {{- $known := dict "http" "80" "https" "443" "redis" "6379" "rediss" "6379" "postgres" "5432" "postgresql" "5432" }}
 {{- $config := include "cdcbot.config" . | fromYaml }}
-{{- $urls := list (dig "redis" "url" "" $config) (dig "slack" "api_url" "" $config) (dig "page" "url" "" $config) (dig "page" "pagerduty_url" "" $config) }}
+{{- $urls := list (dig "redis" "url" "" $config) (dig "slack" "api_url" "" $config) (dig "page" "url" "" $config) (dig "page" "pagerduty_url" "" $config) (dig "vault" "url" "" $config) (dig "archive" "url" "" $config) (dig "alertmanager" "url" "" $config) }}
 {{- $ports := list }}
 {{- range $config.pipelines }}
 {{- $p := . }}
@@ -122,7 +122,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if and (eq $source "vault") (not (and .Values.secrets.vault.role .Values.secrets.vault.path)) }}{{ fail "secrets.vault.role and secrets.vault.path: missing; expected a role of Vault's Kubernetes auth method and the path of a KV version 2 secret" }}{{ end }}
 {{- if not .Values.config.pipelines }}{{ fail "config.pipelines: missing; expected at least one, such as {warehouse: {connect: {url: http://kafka-connect.cdc:8083}}}" }}{{ end }}
 {{- if not (or .Values.redis.enabled (dig "redis" "url" "" .Values.config)) }}{{ fail "config.redis.url: missing; expected redis://host:6379/0 (or redis.enabled: true)" }}{{ end }}
-{{- with regexFind "(?m)^ *(app_token|bot_token|keys|pagerduty_key|password|secret_id|token|totp): *(\"[^\"]|'+[^' \n]|[^\"' \n])" (toYaml .Values.config) }}{{ fail (printf "config: %s…: a secret; expected it in a file that secrets.files names, because a ConfigMap is no place for it" (regexFind "[a-z_]+" .)) }}{{ end }}
+{{- $written := regexReplaceAll "(?m)^( *[a-z_]+: )[\"']?vault:[^ \n]+#[^ \n]+$" (toYaml .Values.config) "${1}\"\"" }}{{- /* a reference tells no secret */}}
+{{- with regexFind "(?m)^ *(app_token|bot_token|keys|pagerduty_key|password|secret_id|token|totp): *(\"[^\"]|'+[^' \n]|[^\"' \n])" $written }}{{ fail (printf "config: %s…: a secret; expected it in a file that secrets.files names, because a ConfigMap is no place for it" (regexFind "[a-z_]+" .)) }}{{ end }}
 {{- if regexMatch "://[^/@ ]*:[^/@ ]+@" (toYaml .Values.config) }}{{ fail "config: a URL with a password; expected the password in a file that secrets.files names" }}{{ end }}
 {{- if and .Values.runbooks.files .Values.runbooks.existingConfigMap }}{{ fail "runbooks: give files or existingConfigMap, not both" }}{{ end }}
 {{- end }}
