@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cdcbot/internal/action"
 	"cdcbot/internal/connect/connecttest"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/remediation"
@@ -305,11 +306,49 @@ func (d *drill) try(ctx context.Context, f remediation.Fix) (healed bool, err er
 	for i, s := range asked.Plan.Steps {
 		d.say("   plan   %d. %s", i+1, s.Effect())
 	}
-	if err := d.press(ctx, approver, "Approve"); err != nil {
+	if err := d.approve(ctx, asked); err != nil {
 		return false, err
 	}
-	d.say("%-9s approves %s", approver, asked.Request.ID)
 	return d.follow(ctx, asked.Request.ID)
+}
+
+// approve presses Approve, and types what a plan of high risk wants typed.
+func (d *drill) approve(ctx context.Context, asked remediation.Asked) error {
+	if err := d.press(ctx, approver, "Approve"); err != nil {
+		return err
+	}
+	if asked.Request.Risk != string(action.High) {
+		d.say("%-9s approves %s", approver, asked.Request.ID)
+		return nil
+	}
+	person := d.slack.As(approver)
+	if err := d.slack.Wait(ctx, "the question before a plan of high risk", func() bool { return person.Modal() != nil }); err != nil {
+		return err
+	}
+	name := wanted(person.Modal())
+	problems, err := person.Submit(ctx, name)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("%v", problems)
+	}
+	if err != nil {
+		return fmt.Errorf("typing %q to approve %s: %w", name, asked.Request.ID, err)
+	}
+	d.say("%-9s approves %s, having typed %s", approver, asked.Request.ID, name)
+	return nil
+}
+
+// wanted is what the first blank of a modal asks to type: "Type orders-sink".
+func wanted(modal map[string]any) string {
+	blocks, _ := modal["blocks"].([]any)
+	for _, b := range blocks {
+		block, _ := b.(map[string]any)
+		label, _ := block["label"].(map[string]any)
+		text, _ := label["text"].(string)
+		if name, found := strings.CutPrefix(text, "Type "); found {
+			return name
+		}
+	}
+	return ""
 }
 
 // follow does what a run asks people to do, until it ends.
