@@ -194,7 +194,8 @@ func (a *App) wire(books library) error {
 		a.options.Secrets.Tell(learn(c, mask))
 	}
 	bot, err := slack.New(slack.Options{AppToken: c.Slack.AppToken, BotToken: c.Slack.BotToken, APIURL: c.Slack.APIURL, Connections: c.Slack.Connections, Record: c.Slack.Record,
-		Logger: a.log.Named("slack"), Registerer: a.metrics, Now: time.Now, Seen: slack.SeenRedis{Redis: a.redis}, Threads: slack.RedisRefs{Redis: a.redis}})
+		Logger: a.log.Named("slack"), Registerer: a.metrics, Now: time.Now, Seen: slack.SeenRedis{Redis: a.redis}, Threads: slack.RedisRefs{Redis: a.redis},
+		Kinds: slack.RedisKinds{Redis: a.redis}, Plain: c.Slack.Blocks == "plain"})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var policy = map[string][]string{
 
 	"app": {"*"},
 
-	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect", "slack/link"},
+	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect", "slack/link", "chart"},
 	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident", "doctor"},
 	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},

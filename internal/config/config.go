@@ -91,6 +91,7 @@ type Slack struct {
 	Connections int      `key:"connections" default:"2" min:"1" max:"10"`
 	Links       []string `key:"links" check:"link"`                                      // pages that the App Home leads to
 	Record      []string `key:"record" default:"messages,pins,reactions" check:"record"` // what people do in threads that timelines keep
+	Blocks      string   `key:"blocks" default:"auto" oneof:"auto plain"`                // tables, charts and plans where the workspace takes them, or never
 }
 
 // Link is a page with its title.

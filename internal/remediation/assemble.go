@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"cdcbot/internal/approval"
+	"cdcbot/internal/chart"
+	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 )
 
@@ -40,6 +42,9 @@ func (f *Flow) View(ctx context.Context, id string) (View, error) {
 	v := View{Head: head, Events: count, Unreviewed: len(open), Notices: notices, Incident: inc, Diagnosis: d, Runs: runs, Reopened: inc.Reopened > 0, Now: f.Now()}
 	if inc.State != incident.Closed {
 		v.Fixes = f.fixes(inc, d)
+	}
+	if d != nil {
+		v.Pace = pace(inc, *d)
 	}
 	for _, req := range requests {
 		asked, err := f.show(ctx, inc, req)
@@ -95,4 +100,19 @@ func (f *Flow) show(ctx context.Context, inc incident.Incident, req approval.Req
 		return Asked{Request: req, Looks: looks, Stale: err.Error()}, nil
 	}
 	return Asked{Request: req, Plan: plan, Looks: looks}, nil
+}
+
+// What a chart in a message takes: points, and letters of a name.
+const (
+	paceStretches = 20
+	paceLetters   = 20
+)
+
+// pace is the flow for a chart in the thread's first message; nil when too little is known.
+func pace(inc incident.Incident, d diagnosis.Diagnosis) *chart.Coarse {
+	coarse, err := flowChart(inc, d).Coarse(paceStretches, paceLetters)
+	if err != nil {
+		return nil // nothing to draw; the first message does without
+	}
+	return &coarse
 }

@@ -7,6 +7,7 @@ import (
 
 	"cdcbot/internal/action"
 	"cdcbot/internal/approval"
+	"cdcbot/internal/chart"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
@@ -16,6 +17,7 @@ import (
 type View struct {
 	Incident   incident.Incident
 	Diagnosis  *diagnosis.Diagnosis // nil until the first diagnosis is made
+	Pace       *chart.Coarse        // how the failing connectors flowed until the diagnosis; nil when nothing is known
 	Fixes      []Fix                // what can be pressed, recommended first
 	Requests   []Asked              // in order of asking
 	Runs       []Run                // in order of starting

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
@@ -143,16 +144,58 @@ func size(blocks []slackapi.Block) int {
 type part struct {
 	blocks []slackapi.Block
 	spare  bool
+	plain  []part // what is shown instead where Slack does not take the blocks; it belongs to newer parts only
+	newer  bool
 }
 
 func must(blocks ...slackapi.Block) part  { return part{blocks: blocks} }
 func spare(blocks ...slackapi.Block) part { return part{blocks: blocks, spare: true} }
 
-// fit joins parts into what Slack takes.
+// newer is what not every workspace shows yet, and what is shown there instead, which may be nothing.
+func newer(block slackapi.Block, plain ...part) part {
+	return part{blocks: []slackapi.Block{block}, plain: plain, newer: true}
+}
+
+// drawing is what a message shows: its blocks, and where newer ones are among them, the message without those.
+type drawing struct {
+	blocks []slackapi.Block
+	plain  []slackapi.Block // nil when every workspace takes the blocks
+}
+
+// draw joins parts into what Slack takes. Where newer blocks make the message too big, it does without them.
+func draw(parts []part) drawing {
+	if !slices.ContainsFunc(parts, func(p part) bool { return p.newer }) {
+		return drawing{blocks: fit(parts)}
+	}
+	d := drawing{blocks: fit(parts), plain: fit(older(parts))}
+	if tooBig(d.blocks) {
+		return drawing{blocks: d.plain}
+	}
+	return d
+}
+
+// older replaces newer parts by their plain ones.
+func older(parts []part) []part {
+	var all []part
+	for _, p := range parts {
+		if p.newer {
+			all = append(all, p.plain...)
+		} else {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func tooBig(blocks []slackapi.Block) bool {
+	return len(blocks) > mostBlocks || size(blocks) > biggestMessage
+}
+
+// fit joins parts, and leaves out spare ones until the whole is small enough.
 func fit(parts []part) []slackapi.Block {
 	for {
 		blocks := joined(parts)
-		if len(blocks) <= mostBlocks && size(blocks) <= biggestMessage {
+		if !tooBig(blocks) {
 			return blocks
 		}
 		last := -1

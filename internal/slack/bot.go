@@ -37,6 +37,10 @@ type Options struct {
 	Threads     Threads // which incident a thread is about; nil knows none
 	// Record is what people do in threads that is kept: messages, pins, reactions. nil keeps all.
 	Record []string
+	// Kinds are the newer blocks that the workspace does not take; nil lets every message find out by itself.
+	Kinds Kinds
+	// Plain does without newer blocks, whatever the workspace takes.
+	Plain bool
 }
 
 // Asker answers what people ask. commands.Router is one.

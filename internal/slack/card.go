@@ -16,10 +16,10 @@ import (
 
 // card is one message of an incident's thread. Drawing the same view gives the same card, byte by byte.
 type card struct {
-	key    string // "root", or the ID of a request or run
-	text   string // what notifications and clients without blocks show, escaped
-	blocks []slackapi.Block
-	rank   int // what goes first when Slack lets only some through: lower
+	key  string // "root", or the ID of a request or run
+	text string // what notifications and clients without blocks show, escaped
+	drawing
+	rank int // what goes first when Slack lets only some through: lower
 }
 
 // The ranks. People wait for approvals; progress may be seconds old.
@@ -35,23 +35,23 @@ const rootCard = "root"
 
 // cards draws everything that a view shows, the thread's first message first.
 func cards(v remediation.View) []card {
-	list := []card{{key: rootCard, text: rootText(v), blocks: fit(rootCardParts(v)), rank: rankRoot}}
+	list := []card{{key: rootCard, text: rootText(v), drawing: draw(rootCardParts(v)), rank: rankRoot}}
 	for _, a := range v.Requests {
 		rank := rankResult
 		if a.Request.State == approval.Pending {
 			rank = rankApproval
 		}
-		list = append(list, card{key: a.Request.ID, text: requestText(a), blocks: fit(requestParts(a)), rank: rank})
+		list = append(list, card{key: a.Request.ID, text: requestText(a), drawing: draw(requestParts(a)), rank: rank})
 	}
 	for i, r := range v.Runs {
 		rank := rankResult
 		if r.EndedAt.IsZero() && r.State != remediation.Waiting {
 			rank = rankProgress
 		}
-		list = append(list, card{key: r.ID, text: runText(r), blocks: fit(runParts(r, i == len(v.Runs)-1 && !ended(v.Incident.State))), rank: rank})
+		list = append(list, card{key: r.ID, text: runText(r), drawing: draw(runParts(r, i == len(v.Runs)-1 && !ended(v.Incident.State))), rank: rank})
 	}
 	for _, n := range v.Notices {
-		list = append(list, card{key: "notice:" + n.Key, text: noticeText(n), blocks: fit(noticeParts(n)), rank: rankApproval})
+		list = append(list, card{key: "notice:" + n.Key, text: noticeText(n), drawing: draw(noticeParts(n)), rank: rankApproval})
 	}
 	for i := range list {
 		list[i].text = escape(cut(line(redact.Text(list[i].text)), 300))
@@ -61,12 +61,14 @@ func cards(v remediation.View) []card {
 
 // hash is the same as long as the card looks the same.
 func (c card) hash() string {
-	js, err := json.Marshal(c.blocks)
-	if err != nil {
-		js = nil // blocks are made of strings and numbers, which always encode
+	sum := sha256.New()
+	for _, blocks := range [][]slackapi.Block{c.blocks, c.plain} {
+		if js, err := json.Marshal(blocks); err == nil && blocks != nil { // strings and numbers always encode
+			sum.Write(js)
+		}
 	}
-	sum := sha256.Sum256(append(js, c.text...))
-	return hex.EncodeToString(sum[:8])
+	sum.Write([]byte(c.text))
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // shortDigest is enough to compare by eye.

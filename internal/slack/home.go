@@ -241,7 +241,7 @@ func (h *homes) differs(id string, r commands.Reply) bool {
 // looksLike is the same as long as a Home would look the same, whatever the time of day.
 func looksLike(r commands.Reply) string {
 	parts := homeParts(*r.Home, r.Text, "", func(string) string { return "" })
-	return card{blocks: fit(parts)}.hash()
+	return card{drawing: draw(parts)}.hash()
 }
 
 // keepHomes draws the Homes anew that people may be looking at, until ctx ends.

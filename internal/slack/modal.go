@@ -48,7 +48,7 @@ func (b *Bot) openView(ctx context.Context, at place, view slackapi.ModalViewReq
 // insteadOf is what is said when a modal could not be opened.
 func insteadOf(r commands.Reply) says {
 	if r.Plan != nil {
-		return says{text: planTitle(*r.Plan), blocks: fit(planParts(*r.Plan))}
+		return says{text: planTitle(*r.Plan), drawing: draw(planParts(*r.Plan))}
 	}
 	then := r.Ask.Then
 	w := toWire(then)
@@ -56,8 +56,8 @@ func insteadOf(r commands.Reply) says {
 		return says{text: "I need to ask you something first, but Slack gave me too little time to open the form. Please try again."}
 	}
 	button := press{label: "Open the form", style: slackapi.StylePrimary, command: then}
-	return says{text: "I need to ask you something first.", blocks: []slackapi.Block{
-		paragraph(words("I need to ask you something first: " + line(r.Ask.Title) + ".")), row([]press{button}, nil)}}
+	return says{text: "I need to ask you something first.", drawing: draw([]part{
+		must(paragraph(words("I need to ask you something first: "+line(r.Ask.Title)+".")), row([]press{button}, nil))})}
 }
 
 func viewOf(r commands.Reply, from place) (slackapi.ModalViewRequest, error) {

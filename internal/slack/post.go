@@ -98,31 +98,28 @@ func (b *Board) update(ctx context.Context, c card, ref Ref) error {
 
 // write sends a card. When Slack does not take its blocks, which is a fault of ours, the words go out without them; when
 // the bot is not in the channel, it joins.
-func (b *Board) write(ctx context.Context, method string, c card, call func(...slackapi.MsgOption) (string, string, error), channel string) (string, string, error) {
-	body := []slackapi.MsgOption{slackapi.MsgOptionText(c.text, false), slackapi.MsgOptionBlocks(c.blocks...)}
-	where, ts, err := call(body...)
-	b.bot.count(method, err)
-	switch code := codeOf(err); code {
-	case "invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "invalid_attachments":
-		b.bot.log.Error("slack does not take the blocks of a card; it is shown as plain text", zap.String("card", c.key), zap.String("code", code), zap.Strings("why", complaints(err)))
-		where, ts, err = call(slackapi.MsgOptionText(c.text+"\n(The card could not be drawn; /cdc incident show has more.)", false), slackapi.MsgOptionBlocks([]slackapi.Block{}...))
+func (b *Board) write(ctx context.Context, method string, c card, call func(...slackapi.MsgOption) (string, string, error), channel string) (where, ts string, err error) {
+	send := func(text string, blocks []slackapi.Block) error {
+		var err error
+		where, ts, err = call(slackapi.MsgOptionText(text, false), slackapi.MsgOptionBlocks(blocks...))
 		b.bot.count(method, err)
-	case "not_in_channel":
+		return err
+	}
+	show := func() error {
+		return b.bot.present(ctx, c.drawing, func(blocks []slackapi.Block) error { return send(c.text, blocks) })
+	}
+	err = show()
+	if codeOf(err) == "not_in_channel" {
 		if joined := b.channels.join(ctx, channel); joined != nil {
 			return "", "", errors.Join(err, joined)
 		}
-		where, ts, err = call(body...)
-		b.bot.count(method, err)
+		err = show()
+	}
+	if refusesBlocks(err) {
+		b.bot.log.Error("slack does not take the blocks of a card; it is shown as plain text", zap.String("card", c.key), zap.String("code", codeOf(err)), zap.Strings("why", complaints(err)))
+		err = send(c.text+"\n(The card could not be drawn; /cdc incident show has more.)", []slackapi.Block{})
 	}
 	return where, ts, err
-}
-
-func complaints(err error) []string {
-	var answer slackapi.SlackErrorResponse
-	if errors.As(err, &answer) {
-		return answer.ResponseMetadata.Messages
-	}
-	return nil
 }
 
 // judge turns an error of Slack's into one that the corridor can act on: away, gone, or something to mend.

@@ -44,7 +44,7 @@ func (b *Bot) draw(ctx context.Context, r commands.Reply) says {
 	if len(r.Choices) > 0 {
 		parts = append(parts, must(choices(r.Choices)))
 	}
-	s.blocks = fit(parts)
+	s.drawing = draw(parts)
 	return s
 }
 

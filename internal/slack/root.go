@@ -8,8 +8,10 @@ import (
 
 	slackapi "github.com/slack-go/slack"
 
+	"cdcbot/internal/chart"
 	"cdcbot/internal/diagnosis"
 	"cdcbot/internal/incident"
+	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
 )
 
@@ -90,7 +92,27 @@ func rootCardParts(v remediation.View) []part {
 	if ended(v.Incident.State) {
 		return resolvedParts(v)
 	}
-	return append(rootParts(v), must(row(rootButtons(v))))
+	parts := append(rootParts(v), must(row(rootButtons(v))))
+	if v.Pace != nil { // below the buttons: a thumb reaches those first
+		parts = append(parts, newer(paceChart(*v.Pace)))
+	}
+	return parts
+}
+
+// paceChart shows how records flowed, with the moment of failure on its axis.
+func paceChart(c chart.Coarse) slackapi.Block {
+	axis := slackapi.NewDataVisualizationAxisConfig(c.Labels...).WithXLabel("UTC").WithYLabel(cut(line(c.Unit), 50))
+	series := make([]slackapi.DataVisualizationDataSeries, len(c.Series))
+	for i, s := range c.Series {
+		series[i].Name = s.Name
+		if redact.Text(s.Name) != s.Name {
+			series[i].Name = fmt.Sprintf("connector %d", i+1)
+		}
+		for at, v := range s.Values {
+			series[i].Data = append(series[i].Data, slackapi.NewDataVisualizationDataPoint(c.Labels[at], v))
+		}
+	}
+	return slackapi.NewDataVisualizationBlock(cut(line(redact.Text(c.Title)), 50), slackapi.NewDataVisualizationLineChart(axis, series...))
 }
 
 // unexplained names the alert where nothing that was found explains it, and where no runbook answers it: then the alert

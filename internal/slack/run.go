@@ -2,18 +2,21 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	slackapi "github.com/slack-go/slack"
 
 	"cdcbot/internal/commands"
+	"cdcbot/internal/redact"
 	"cdcbot/internal/remediation"
 )
 
 const (
 	mostSteps   = 20
-	recentSteps = 3 // steps before the current one whose output is still shown
+	longestTask = 250 // title of a task card
+	recentSteps = 3   // steps before the current one whose output is still shown
 )
 
 var runSigns = map[remediation.RunState]string{
@@ -68,17 +71,7 @@ func runParts(r remediation.Run, last bool) []part {
 	if people := approvedLine(r); len(people) > 0 {
 		parts = append(parts, must(paragraph(people...)))
 	}
-	from := max(0, min(current(r)-mostSteps/2, len(r.Steps)-mostSteps))
-	if from > 0 {
-		parts = append(parts, must(paragraph(italic(count(from, "step", "steps")+" done before."))))
-	}
-	for i, s := range r.Steps[from:min(from+mostSteps, len(r.Steps))] {
-		recent := from+i >= current(r)-recentSteps
-		parts = append(parts, stepParts(from+i+1, s, recent)...)
-	}
-	if more := len(r.Steps) - from - mostSteps; more > 0 {
-		parts = append(parts, must(paragraph(italic(count(more, "more step", "more steps")+" to come."))))
-	}
+	parts = append(parts, stepsParts(r)...)
 	if rows := verdict(r); len(rows) > 0 {
 		parts = append(parts, must(lines(rows...)))
 	}
@@ -90,6 +83,84 @@ func runParts(r remediation.Run, last bool) []part {
 		parts = append(parts, must(row(visible, nil)))
 	}
 	return parts
+}
+
+// stepsParts shows the steps around the current one: as a plan of task cards, and where Slack has none as text.
+func stepsParts(r remediation.Run) []part {
+	from := max(0, min(current(r)-mostSteps/2, len(r.Steps)-mostSteps))
+	shown := r.Steps[from:min(from+mostSteps, len(r.Steps))]
+	var before, listed, after []part
+	if from > 0 {
+		before = append(before, must(paragraph(italic(count(from, "step", "steps")+" done before."))))
+	}
+	for i, s := range shown {
+		recent := from+i >= current(r)-recentSteps
+		listed = append(listed, stepParts(from+i+1, s, recent)...)
+	}
+	if more := len(r.Steps) - from - len(shown); more > 0 {
+		after = append(after, must(paragraph(italic(count(more, "more step", "more steps")+" to come."))))
+	}
+	if len(shown) > 0 {
+		listed = append([]part{newer(planOf(r, from, shown), listed...)}, unfolded(from, shown)...)
+	}
+	return slices.Concat(before, listed, after)
+}
+
+// taskStates are the signs that Slack has for a step; what they do not tell is said in the step's title.
+var taskStates = map[remediation.StepState]slackapi.TaskCardStatus{
+	remediation.StepPending:   slackapi.TaskCardStatusPending,
+	remediation.StepRunning:   slackapi.TaskCardStatusInProgress,
+	remediation.StepWaiting:   slackapi.TaskCardStatusInProgress,
+	remediation.StepSucceeded: slackapi.TaskCardStatusComplete,
+	remediation.StepSkipped:   slackapi.TaskCardStatusComplete,
+	remediation.StepFailed:    slackapi.TaskCardStatusError,
+	remediation.StepUnknown:   slackapi.TaskCardStatusError,
+}
+
+// planOf draws steps as task cards; from is how many steps stand before them.
+func planOf(r remediation.Run, from int, steps []remediation.RunStep) slackapi.Block {
+	cards := make([]*slackapi.TaskCardBlock, len(steps))
+	for i, s := range steps {
+		cards[i] = taskCard(from+i+1, s, from+i >= current(r)-recentSteps)
+	}
+	title := fmt.Sprintf("%d of %s done", min(current(r), len(r.Steps)), count(len(r.Steps), "step", "steps"))
+	return slackapi.NewPlanBlock(title).WithTasks(cards...)
+}
+
+func taskCard(n int, s remediation.RunStep, recent bool) *slackapi.TaskCardBlock {
+	head := fmt.Sprintf("%d. %s%s", n, cut(line(titleOf(s)), 180), stepFacts(s))
+	if forPeople(s) || s.State == remediation.StepSkipped {
+		head = stepSigns[s.State] + " " + head
+	}
+	c := slackapi.NewTaskCardBlock(fmt.Sprintf("step-%d", n), cut(redact.Text(head), longestTask)).WithStatus(taskStates[s.State])
+	if rows := stepDetails(s); len(rows) > 0 && !forPeople(s) {
+		c.WithDetails(lines(rows...).(*slackapi.RichTextBlock))
+	}
+	if s.Output != "" && s.Error == "" && recent {
+		c.WithOutput(verbatim(s.Output, 400).(*slackapi.RichTextBlock))
+	}
+	return c
+}
+
+// unfolded is what must be read without opening a card: what a person has to do, and errors; from is how many steps stand
+// before these.
+func unfolded(from int, steps []remediation.RunStep) []part {
+	var parts []part
+	for i, s := range steps {
+		if rows := stepDetails(s); forPeople(s) && len(rows) > 0 {
+			rows[0] = append([]piece{bold(fmt.Sprintf("Step %d: ", from+i+1))}, rows[0]...)
+			parts = append(parts, newer(lines(rows...)))
+		}
+		if s.Error != "" {
+			parts = append(parts, newer(verbatim(fmt.Sprintf("step %d: %s", from+i+1, s.Error), 700)))
+		}
+	}
+	return parts
+}
+
+// forPeople says that a step waits for somebody.
+func forPeople(s remediation.RunStep) bool {
+	return s.State == remediation.StepWaiting || s.State == remediation.StepUnknown
 }
 
 // waysOn are the ways on from a run that ended early; each asks two people anew.
@@ -127,12 +198,27 @@ func approvedLine(r remediation.Run) []piece {
 }
 
 func stepParts(n int, s remediation.RunStep, recent bool) []part {
-	title := s.Title
-	if title == "" {
-		title = s.Effect
+	head := []piece{words(stepSigns[s.State] + " "), bold(fmt.Sprintf("%d. ", n)), words(cut(line(titleOf(s)), 200)), italic(stepFacts(s))}
+	parts := []part{must(lines(append([][]piece{head}, stepDetails(s)...)...))}
+	if s.Error != "" {
+		parts = append(parts, must(verbatim(s.Error, 700)))
+	} else if s.Output != "" && recent {
+		parts = append(parts, spare(verbatim(s.Output, 400)))
 	}
-	rows := [][]piece{{words(stepSigns[s.State] + " "), bold(fmt.Sprintf("%d. ", n)), words(cut(line(title), 200)), italic(stepFacts(s))}}
-	if s.Effect != "" && s.Effect != title && (s.State == remediation.StepWaiting || s.State == remediation.StepRunning || s.State == remediation.StepUnknown) {
+	return parts
+}
+
+func titleOf(s remediation.RunStep) string {
+	if s.Title == "" {
+		return s.Effect
+	}
+	return s.Title
+}
+
+// stepDetails is what there is to say of a step besides its title.
+func stepDetails(s remediation.RunStep) [][]piece {
+	var rows [][]piece
+	if s.Effect != "" && s.Effect != titleOf(s) && (s.State == remediation.StepWaiting || s.State == remediation.StepRunning || s.State == remediation.StepUnknown) {
 		rows = append(rows, []piece{words(cut(line(s.Effect), 400))})
 	}
 	switch s.State {
@@ -144,13 +230,7 @@ func stepParts(n int, s remediation.RunStep, recent bool) []part {
 	if s.By != "" {
 		rows = append(rows, []piece{words("done by "), user(s.By)})
 	}
-	parts := []part{must(lines(rows...))}
-	if s.Error != "" {
-		parts = append(parts, must(verbatim(s.Error, 700)))
-	} else if s.Output != "" && recent {
-		parts = append(parts, spare(verbatim(s.Output, 400)))
-	}
-	return parts
+	return rows
 }
 
 func stepFacts(s remediation.RunStep) string {

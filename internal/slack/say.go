@@ -19,8 +19,8 @@ import (
 
 // says is a personal answer, drawn.
 type says struct {
-	text    string // plain; what clients without blocks show
-	blocks  []slackapi.Block
+	text string // plain; what clients without blocks show
+	drawing
 	replace bool // it takes the place of "Working on it…"
 }
 
@@ -28,18 +28,17 @@ type says struct {
 // ephemeral message, else by a direct one. It logs what it could not say.
 func (b *Bot) say(ctx context.Context, at place, s says) error {
 	s.text = escape(cut(redact.Text(s.text), longestText))
-	err := errNoURL
-	if at.Aloud {
-		return b.aloud(ctx, at.Channel, s)
+	send := func(blocks []slackapi.Block) error {
+		s.blocks = blocks
+		if at.Aloud {
+			return b.aloud(ctx, at.Channel, s)
+		}
+		return b.privately(ctx, at, s)
 	}
-	if at.ResponseURL != "" {
-		err = b.respond(ctx, at, s)
-	}
-	if err != nil {
-		err = b.whisper(ctx, at, s)
-	}
-	if code := codeOf(err); err != nil && (at.Channel == "" || code == "not_in_channel" || code == "channel_not_found" || code == "user_not_in_channel") {
-		err = b.message(ctx, at.User.ID, s)
+	err := b.present(ctx, s.drawing, send)
+	if refusesBlocks(err) { // a fault of ours; the words are better than nothing
+		b.log.Error("slack does not take the blocks of an answer; it is shown as plain text", zap.String("code", codeOf(err)), zap.Strings("why", complaints(err)))
+		err = send(nil)
 	}
 	result := "ok"
 	if err != nil {
@@ -47,6 +46,20 @@ func (b *Bot) say(ctx context.Context, at place, s says) error {
 		b.log.Error("an answer did not reach its reader", zap.String("user", at.User.ID), zap.String("channel", at.Channel), zap.Error(err))
 	}
 	b.metrics.posts.WithLabelValues("answer", result).Inc()
+	return err
+}
+
+func (b *Bot) privately(ctx context.Context, at place, s says) error {
+	err := errNoURL
+	if at.ResponseURL != "" {
+		err = b.respond(ctx, at, s)
+	}
+	if err != nil && !refusesBlocks(err) {
+		err = b.whisper(ctx, at, s)
+	}
+	if code := codeOf(err); err != nil && (at.Channel == "" || code == "not_in_channel" || code == "channel_not_found" || code == "user_not_in_channel") {
+		err = b.message(ctx, at.User.ID, s)
+	}
 	return err
 }
 
@@ -93,6 +106,9 @@ func (b *Bot) postURL(ctx context.Context, url string, body []byte) (after time.
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
 	if answer.StatusCode == http.StatusTooManyRequests {
 		return retryAfter(answer.Header), fmt.Errorf("answering: HTTP 429")
+	}
+	if err := refusal(text); err != nil {
+		return 0, fmt.Errorf("answering: HTTP %d: %w", answer.StatusCode, err)
 	}
 	if answer.StatusCode != http.StatusOK || bytes.Contains(text, []byte(`"ok":false`)) {
 		return 0, fmt.Errorf("answering: HTTP %d: %s", answer.StatusCode, cut(line(string(text)), 300))

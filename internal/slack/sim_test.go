@@ -3,12 +3,14 @@ package slack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	slackapi "github.com/slack-go/slack"
 
 	"cdcbot/internal/approval"
 	"cdcbot/internal/commands"
@@ -40,7 +42,7 @@ func openOffice(t testing.TB, o slacksim.Options, reply func(commands.Command) c
 	store := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = store.Close() })
 	f := &office{t: t, sim: sim, refs: RedisRefs{Redis: store}, asker: &asker{reply: reply}, heard: make(chan ThreadMessage, 100)}
-	bot, err := New(Options{AppToken: sim.AppToken(), BotToken: sim.BotToken(), APIURL: sim.APIURL(), Seen: SeenRedis{Redis: store}, Threads: f.refs})
+	bot, err := New(Options{AppToken: sim.AppToken(), BotToken: sim.BotToken(), APIURL: sim.APIURL(), Seen: SeenRedis{Redis: store}, Threads: f.refs, Kinds: RedisKinds{Redis: store}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,9 @@ func TestSlackTakesEveryCard(t *testing.T) {
 	f := openOffice(t, slacksim.Options{Unlimited: true}, nil)
 	f.board.posts["C0INCIDENTS"] = newGate(time.Millisecond, 1000)
 	n := 100
-	for name, v := range views() {
+	all := views()
+	all["flow"] = flowingView()
+	for name, v := range all {
 		n++
 		v.Incident.ID = fmt.Sprintf("INC-%d", n)
 		for i := range v.Requests {
@@ -104,6 +108,70 @@ func TestSlackTakesEveryCard(t *testing.T) {
 			if strings.Contains(m.Text, "could not be drawn") || len(m.Blocks) < 10 {
 				t.Errorf("%s: slack did not take the blocks of %q", name, m.Text)
 			}
+		}
+	}
+}
+
+// A workspace that does not have the newer blocks gets everything without them, and is asked for each kind once.
+func TestOlderWorkspace(t *testing.T) {
+	t.Parallel()
+	status := statusOf(2, "FAILED")
+	f := openOffice(t, slacksim.Options{Unlimited: true}, func(commands.Command) commands.Reply {
+		return commands.Reply{Text: "2 of 2 connectors need attention", Status: &status}
+	})
+	f.board.posts["C0INCIDENTS"] = newGate(time.Millisecond, 1000)
+	if err := f.sim.Inject(slacksim.Fault{Kind: "unsupported", Code: "table data_visualization plan"}); err != nil {
+		t.Fatal(err)
+	}
+	v := views()["running"]
+	v.Pace = flowingView().Pace
+	thread := f.show(v)
+	for _, m := range f.sim.Thread(room, thread.TS) {
+		for _, kind := range newerKinds {
+			if strings.Contains(string(m.Blocks), `"type":"`+kind+`"`) || strings.Contains(m.Text, "could not be drawn") {
+				t.Errorf("%q was drawn with a %s: %s", m.Text, kind, m.Blocks)
+			}
+		}
+	}
+	refused, err := RedisKinds{Redis: f.refs.Redis.(*redis.Client)}.Refused(t.Context())
+	if err != nil || len(refused) != 2 {
+		t.Errorf("remembered %v, %v; expected the chart and the plan", refused, err)
+	}
+	posts := f.sim.Calls("chat.postMessage")
+	v.Incident.ID = "INC-77"
+	f.show(v)
+	if n := f.sim.Calls("chat.postMessage") - posts; n != 1+len(v.Requests)+len(v.Runs) {
+		t.Errorf("the second thread of %d messages took %d calls: slack was asked again", 1+len(v.Requests)+len(v.Runs), n)
+	}
+	for i := range 2 {
+		if err := f.sim.As("oncall").Command(t.Context(), room, "/cdc status"); err != nil {
+			t.Fatal(err)
+		}
+		f.until("an answer without a table", func() bool {
+			said := f.sim.As("oncall").Ephemerals()
+			return len(said) == i+1 && strings.Contains(said[i], "connector-0001") && !strings.Contains(said[i], "Connector")
+		})
+	}
+}
+
+func TestRefusalsAreTold(t *testing.T) {
+	chart := drawing{blocks: []slackapi.Block{paragraph(words("x")), slackapi.NewPlanBlock("x"), slackapi.NewTableBlock("")}}
+	for _, row := range []struct {
+		name     string
+		messages []string
+		want     []string
+	}{
+		{"nothing is said", nil, []string{"plan", "table"}},
+		{"no pointer", []string{"only_one_table_allowed"}, []string{"plan", "table"}},
+		{"the type of one", []string{"[ERROR] unsupported type: plan [json-pointer:/blocks/1/type]"}, []string{"plan"}},
+		{"one as a whole", []string{"[ERROR] failed to match all allowed schemas [json-pointer:/blocks/2]"}, []string{"table"}},
+		{"inside one", []string{"[ERROR] must be more than 0 characters [json-pointer:/blocks/2/rows/0/0]"}, nil},
+		{"another block", []string{"[ERROR] unsupported type: rich_text [json-pointer:/blocks/0/type]"}, nil},
+		{"one that is not there", []string{"[ERROR] unsupported type: table [json-pointer:/blocks/9/type]"}, nil},
+	} {
+		refusal := slackapi.SlackErrorResponse{Err: "invalid_blocks", ResponseMetadata: slackapi.ResponseMetadata{Messages: row.messages}}
+		if got := pointedAt(chart, refusal); !slices.Equal(got, row.want) {
+			t.Errorf("%s: %v, want %v", row.name, got, row.want)
 		}
 	}
 }
@@ -125,7 +193,7 @@ func TestPeopleAskAndAreAnswered(t *testing.T) {
 	}
 	f.until("two answers", func() bool { return len(oncall.Ephemerals()) == 2 })
 	all := strings.Join(oncall.Ephemerals(), "\n")
-	for _, want := range []string{"3 of 3 connectors need attention", "FAILED", "tasks 1/2", "INC-42", `you said restart "my sink"`, "/cdc help"} {
+	for _, want := range []string{"3 of 3 connectors need attention", "FAILED", "1/2", "INC-42", `you said restart "my sink"`, "/cdc help"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("answers do not say %q:\n%s", want, all)
 		}

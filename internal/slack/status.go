@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	mostSick = 14 // unhealthy connectors shown in full, over all clusters
+	mostSick = 10 // unhealthy connectors shown in full, over all clusters
 	mostWell = 40 // names of healthy connectors
 )
 
@@ -28,18 +28,46 @@ func sign(s connect.State) string {
 	return "⚪"
 }
 
-// statusParts draws the table for a phone: what needs somebody first, one connector below the other, the healthy ones
-// by name only.
+// statusParts draws the table for a phone: what needs somebody first, the healthy ones by name only. Where Slack shows no
+// tables, one connector stands below the other.
 func statusParts(s commands.Status, headline string, link func(id string) string) []part {
 	parts := []part{must(header(headline))}
-	for _, c := range s.Clusters {
-		parts = append(parts, clusterParts(c, s, link)...)
+	if table := statusTable(s, link); table != nil {
+		parts = append(parts, tabled(s, table, link)...)
+	} else {
+		parts = append(parts, listed(s, link)...)
 	}
 	if len(s.Clusters) == 0 {
 		parts = append(parts, must(paragraph(words("No pipeline is configured."))))
 	}
 	parts = append(parts, must(note("As of "+token(s.At))))
 	return append(parts, must(row(statusButtons(s), nil)))
+}
+
+// listed is every cluster with its connectors below.
+func listed(s commands.Status, link func(id string) string) []part {
+	var parts []part
+	for _, c := range s.Clusters {
+		parts = append(parts, must(clusterHead(c)))
+		for _, r := range sickPage(c, s) {
+			parts = append(parts, spare(connectorRow(r, link)))
+		}
+		parts = append(parts, clusterRest(c, s)...)
+	}
+	return parts
+}
+
+// tabled is a line for each cluster, and one table of what needs somebody: Slack shows one table in a message.
+func tabled(s commands.Status, table slackapi.Block, link func(id string) string) []part {
+	var above, below []part
+	for _, c := range s.Clusters {
+		above = append(above, newer(clusterHead(c)))
+		for _, p := range clusterRest(c, s) {
+			below = append(below, newer(p.blocks[0]))
+		}
+	}
+	parts := append(above, newer(table, listed(s, link)...))
+	return append(parts, below...)
 }
 
 // statusButtons look again, and turn the pages of a table that is longer than a message.
@@ -56,12 +84,13 @@ func statusButtons(s commands.Status) []press {
 		}
 		return press{label: label, command: c}
 	}
-	list := []press{turn("Look again", s.Page)}
-	if s.Page > 1 {
-		list = append(list, turn("Page before", s.Page-1))
+	page := max(s.Page, 1)
+	list := []press{turn("Look again", page)}
+	if page > 1 {
+		list = append(list, turn("Page before", page-1))
 	}
-	if more := pages(s); s.Page < more {
-		list = append(list, turn(fmt.Sprintf("Page %d of %d", s.Page+1, more), s.Page+1))
+	if more := pages(s); page < more {
+		list = append(list, turn(fmt.Sprintf("Page %d of %d", page+1, more), page+1))
 	}
 	return list
 }
@@ -100,36 +129,108 @@ func window(rows []commands.ConnectorRow, page, size int) []commands.ConnectorRo
 	return rows[from:min(from+size, len(rows))]
 }
 
-func clusterParts(c commands.ClusterStatus, s commands.Status, link func(id string) string) []part {
-	parts := []part{must(paragraph(bold(line(c.Pipeline)), words(clusterFacts(c))))}
-	if c.Err != "" {
-		return append(parts, must(paragraph(words("⚠️ NO ANSWER "+cut(line(c.Err), 400)))))
+// clusterHead names a cluster and what is known of it, or why nothing is.
+func clusterHead(c commands.ClusterStatus) slackapi.Block {
+	head := []piece{bold(line(c.Pipeline)), words(clusterFacts(c))}
+	switch {
+	case c.Err != "":
+		return lines(head, []piece{words("⚠️ NO ANSWER " + cut(line(c.Err), 400))})
+	case len(c.Rows) == 0:
+		return lines(head, []piece{words("⚪ No connectors.")})
 	}
+	return paragraph(head...)
+}
+
+// sickPage are the connectors of a cluster that this page shows in full.
+func sickPage(c commands.ClusterStatus, s commands.Status) []commands.ConnectorRow {
+	sick, _ := split(c, s.Filter != "")
+	return window(sick, max(s.Page, 1), sickOf(s))
+}
+
+// clusterRest is what follows: how many more there are, and the healthy ones.
+func clusterRest(c commands.ClusterStatus, s commands.Status) []part {
+	var parts []part
 	sick, well := split(c, s.Filter != "")
 	page := max(s.Page, 1)
-	shown := window(sick, page, sickOf(s))
-	for _, r := range shown {
-		parts = append(parts, spare(connectorRow(r, link)))
-	}
-	if more := len(sick) - (page-1)*sickOf(s) - len(shown); more > 0 {
+	if more := len(sick) - (page-1)*sickOf(s) - len(sickPage(c, s)); more > 0 {
 		parts = append(parts, must(paragraph(italic(fmt.Sprintf("%d more need attention on the next pages.", more)))))
 	}
 	if names := window(well, page, mostWell); len(names) > 0 {
 		parts = append(parts, spare(healthyRow(names, len(well))))
 	}
-	if len(c.Rows) == 0 {
-		parts = append(parts, must(paragraph(words("⚪ No connectors."))))
-	}
 	return parts
 }
 
+// statusTable is a row for each connector that needs somebody; nil when none does. Three columns are what a phone shows
+// without scrolling.
+func statusTable(s commands.Status, link func(id string) string) slackapi.Block {
+	table := slackapi.NewTableBlock("").WithColumnSettings(slackapi.ColumnSetting{Align: slackapi.ColumnAlignmentLeft, IsWrapped: true})
+	table.AddRow(cell(bold("Connector")), cell(bold("Tasks")), cell(bold("Since"))) // raw_text cells made Slack stumble (soxtoby/SlackNet#246)
+	for _, c := range s.Clusters {
+		of := ""
+		if len(s.Clusters) > 1 {
+			of = c.Pipeline
+		}
+		for _, r := range sickPage(c, s) {
+			table.AddRow(connectorCells(r, of, link)...)
+		}
+	}
+	if len(table.Rows) == 1 {
+		return nil
+	}
+	return table
+}
+
+// connectorCells is which connector in which state, what runs and waits, and since when who is on it; of names the
+// pipeline where several are shown.
+func connectorCells(r commands.ConnectorRow, of string, link func(id string) string) []slackapi.TableCell {
+	state := worst(r.Status)
+	name := []piece{bold(sign(state) + " " + string(state)), words("\n" + cut(line(r.Status.Name), 200))}
+	if of != "" {
+		name = append(name, italic("\n"+cut(line(of), 60)))
+	}
+	return []slackapi.TableCell{cell(name...), cell(words(strings.ReplaceAll(strings.TrimPrefix(tasksOf(r.Status), "tasks ")+waits(r.Lag), " · ", "\n"))), cell(attention(r, link)...)}
+}
+
+// attention is since when, and who is on it where, one below the other.
+func attention(r commands.ConnectorRow, link func(id string) string) []piece {
+	var facts []piece
+	add := func(p piece) {
+		if len(facts) > 0 {
+			facts = append(facts, words("\n"))
+		}
+		facts = append(facts, p)
+	}
+	if !r.Since.IsZero() {
+		add(at(r.Since))
+	}
+	if r.Incident != "" {
+		add(linked(r.Incident, link(r.Incident)))
+	}
+	if r.Owner != "" {
+		add(user(r.Owner))
+	}
+	return facts
+}
+
+// cell is a field of a table; an empty one is a dash.
+func cell(pieces ...piece) slackapi.TableCell {
+	return slackapi.NewTableRichTextCell(section(pieces))
+}
+
 func clusterFacts(c commands.ClusterStatus) string {
-	facts := []string{count(len(c.Rows), "connector", "connectors")}
+	var facts []string
+	if c.Err == "" {
+		facts = append(facts, count(len(c.Rows), "connector", "connectors"))
+	}
 	if c.Cluster != "" && c.Cluster != c.Pipeline {
 		facts = append(facts, line(c.Cluster))
 	}
 	if c.Version != "" {
 		facts = append(facts, "Kafka Connect "+line(c.Version))
+	}
+	if len(facts) == 0 {
+		return ""
 	}
 	return " · " + strings.Join(facts, " · ")
 }
@@ -178,8 +279,10 @@ func tasksOf(s connect.Status) string {
 		}
 	}
 	out := fmt.Sprintf("tasks %d/%d", running, len(s.Tasks))
-	if failed := s.Failed(); len(failed) > 0 {
-		out += " · failed: " + numbers(failed, 8)
+	if failed := s.Failed(); len(failed) == 1 {
+		out += fmt.Sprintf(" · task %d failed", failed[0])
+	} else if len(failed) > 1 {
+		out += " · tasks " + numbers(failed, 8) + " failed"
 	}
 	return out
 }
@@ -191,7 +294,15 @@ func waits(lag *int64) string {
 	case *lag == 0:
 		return " · no lag"
 	}
-	return fmt.Sprintf(" · lag %d", *lag)
+	return " · lag " + lagOf(lag)
+}
+
+// lagOf is how many records wait, "" when nobody knows.
+func lagOf(lag *int64) string {
+	if lag == nil {
+		return ""
+	}
+	return fmt.Sprint(*lag)
 }
 
 // numbers lists task numbers, the first most of them.

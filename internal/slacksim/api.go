@@ -117,7 +117,8 @@ func (s *Server) Recorded() []Call {
 	return slices.Clone(s.recorded)
 }
 
-func (s *Server) record(name string, p params, problem string) {
+func (s *Server) record(name string, p params, answer any, problem string) {
+	s.overhear("app", name, p.args(), answer, problem)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	args := maps.Clone(p)
@@ -141,22 +142,22 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	u := s.takeUpset(name)
 	if u.suffer(w, r) {
-		s.record(name, p, strconv.Itoa(u.status))
+		s.record(name, p, nil, strconv.Itoa(u.status))
 		return
 	}
 	w.Header().Set("X-OAuth-Scopes", strings.Join(s.options.Scopes, ","))
 	body, err := s.answer(name, token, p, u.refusal)
 	if u.lost {
-		s.record(name, p, "lost")
+		s.record(name, p, nil, "lost")
 		panic(http.ErrAbortHandler) // this is how a handler cuts its connection
 	}
 	var bad fault
 	if !errors.As(err, &bad) {
-		s.record(name, p, "")
+		s.record(name, p, body, "")
 		reply(w, http.StatusOK, body)
 		return
 	}
-	s.record(name, p, bad.code)
+	s.record(name, p, bad.body(), bad.code)
 	if bad.after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(bad.after))
 	}

@@ -44,6 +44,15 @@ func (s *Server) at(channelID, ts string) (*channel, *message, error) {
 	return c, m, nil
 }
 
+// content checks what a message is made of, as this workspace takes it.
+func (s *Server) content(p params) (text string, blocks, attachments json.RawMessage, err error) {
+	text, blocks, attachments, err = content(p, "message")
+	if err == nil {
+		err = s.refuses(blocks)
+	}
+	return text, blocks, attachments, err
+}
+
 // content checks text, blocks and attachments as Slack does.
 func content(p params, surface string) (text string, blocks, attachments json.RawMessage, err error) {
 	text = p["text"]
@@ -111,7 +120,7 @@ func (s *Server) postMessage(p params) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, blocks, attachments, err := content(p, "message")
+	text, blocks, attachments, err := s.content(p)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +182,7 @@ func (s *Server) updateMessage(p params) (map[string]any, error) {
 	case utf8.RuneCountInString(p["text"]) > maxUpdate:
 		return nil, fault{code: "msg_too_long"}
 	}
-	text, blocks, attachments, err := content(p, "message")
+	text, blocks, attachments, err := s.content(p)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +228,7 @@ func (s *Server) postEphemeral(p params) (map[string]any, error) {
 	if !ok || u.ID != p["user"] || !s.member(c, u.ID) {
 		return nil, fault{code: "user_not_in_channel"}
 	}
-	text, blocks, attachments, err := content(p, "message")
+	text, blocks, attachments, err := s.content(p)
 	if err != nil {
 		return nil, err
 	}

@@ -133,11 +133,10 @@ func collect(v any, lines *[]string) {
 			collect(e, lines)
 		}
 	case map[string]any:
-		if t, ok := x["text"].(string); ok {
-			*lines = append(*lines, t)
-		}
-		for _, key := range []string{"text", "fields", "elements", "accessory", "label", "element", "placeholder", "options", "rows", "title"} {
-			if _, isText := x[key].(string); !isText {
+		for _, key := range []string{"text", "title", "fields", "elements", "accessory", "label", "element", "placeholder", "options", "rows", "tasks", "details", "output"} {
+			if t, isText := x[key].(string); isText && (key == "text" || key == "title") {
+				*lines = append(*lines, t)
+			} else {
 				collect(x[key], lines)
 			}
 		}

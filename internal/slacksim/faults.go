@@ -52,6 +52,8 @@ var faultKinds = map[string]func(*Server, Fault) error{
 	"duplicate": (*Server).disturb,
 	"reorder":   (*Server).disturb,
 
+	"unsupported": (*Server).unlearn,
+
 	"none": func(s *Server, _ Fault) error { s.mend(); return nil },
 }
 
@@ -69,6 +71,7 @@ var faultKinds = map[string]func(*Server, Fault) error{
 //	delay        Envelopes come Seconds late
 //	duplicate    Envelopes come twice
 //	reorder      Count Envelopes come in the opposite order, after Seconds (default 5) those that there are
+//	unsupported  blocks of the types in Code are refused, as in a workspace that does not have them yet, until Code is ""
 //	none         what has not happened yet does not happen
 func (s *Server) Inject(f Fault) error {
 	do, known := faultKinds[f.Kind]
@@ -96,6 +99,7 @@ func (s *Server) mend() {
 	s.mu.Lock()
 	s.upsets, s.disturbances, s.downUntil = nil, nil, time.Time{}
 	s.mu.Unlock()
+	s.missing.Store(nil)
 	s.RefuseConnections("")
 }
 
@@ -108,6 +112,42 @@ func (s *Server) FailNext(method, code string) {
 func (s *Server) RateLimitNext(method string, seconds, n int) {
 	l := limited(seconds)
 	_ = s.upset(Fault{Kind: "ratelimited", Method: method, Seconds: float64(seconds), Count: n}, upset{refusal: &l}) // it cannot fail
+}
+
+// unlearn makes the workspace one that does not have some types of blocks.
+func (s *Server) unlearn(f Fault) error {
+	types := strings.Fields(f.Code)
+	for _, t := range types {
+		if !slices.Contains(blockTypes, t) {
+			return fmt.Errorf("fault %s: block type %q is not known, expected some of %s", f.Kind, t, strings.Join(blockTypes, ", "))
+		}
+	}
+	s.missing.Store(&types)
+	return nil
+}
+
+// refuses says which of a message's blocks the workspace does not have.
+func (s *Server) refuses(blocks json.RawMessage) error {
+	missing := s.missing.Load()
+	if missing == nil || len(*missing) == 0 || blocks == nil {
+		return nil
+	}
+	var list []struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(blocks, &list); err != nil {
+		return fault{code: "invalid_blocks_format"}
+	}
+	var c checker
+	for i, b := range list {
+		if slices.Contains(*missing, b.Type) {
+			c.bad(fmt.Sprintf("/blocks/%d/type", i), "unsupported type: %s", b.Type)
+		}
+	}
+	if len(c.messages) > 0 {
+		return fault{code: "invalid_blocks", messages: c.messages}
+	}
+	return nil
 }
 
 // upset is what happens to a call of the Web API.

@@ -26,6 +26,7 @@ func (s *Server) pageRoutes() {
 		reply(w, http.StatusOK, map[string]any{"ok": true, "faults": s.Faults()})
 	})
 	s.mux.HandleFunc("GET /sim/calls", s.pageCalls)
+	s.mux.HandleFunc("GET /sim/traffic", s.pageTraffic)
 	for name, do := range deeds {
 		s.mux.HandleFunc("POST /sim/"+name, func(w http.ResponseWriter, r *http.Request) { s.deed(w, r, do) })
 	}
@@ -138,7 +139,7 @@ func pageForm(list []*message) []map[string]any {
 	out := []map[string]any{}
 	for _, m := range list {
 		out = append(out, map[string]any{"ts": m.TS, "user": m.User, "username": m.Username, "bot": m.BotID != "", "text": m.Text, "blocks": m.Blocks, "attachments": m.Attachments, "thread_ts": m.ThreadTS,
-			"edited": m.Edited != nil && m.BotID == "", "ephemeral": m.Ephemeral, "files": m.Files, "reactions": m.Reactions, "pinned": m.Pinned, "reply_count": m.ReplyCount, "reply_users": m.ReplyUsers, "latest_reply": m.LatestReply})
+			"edited": m.Edited != nil && m.BotID == "", "ephemeral": m.Ephemeral, "files": m.Files, "reactions": m.Reactions, "pinned": m.Pinned, "metadata": m.Metadata, "reply_count": m.ReplyCount, "reply_users": m.ReplyUsers, "latest_reply": m.LatestReply})
 	}
 	return out
 }

@@ -286,19 +286,22 @@ func (s *Server) response(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.respond(r.PathValue("token"), p); err != nil {
-		status := http.StatusNotFound
-		body := map[string]any{"ok": false, "error": err.Error()}
-		var bad fault
-		if errors.As(err, &bad) && bad.code != "used_url" && bad.code != "expired_url" {
-			status = http.StatusBadRequest
-			body["response_metadata"] = map[string]any{"messages": bad.messages}
-		}
-		reply(w, status, body)
+	err = s.respond(r.PathValue("token"), p)
+	s.mu.Unlock()
+	if err == nil {
+		s.overhear("app", "response_url", p.args(), map[string]any{"ok": true}, "")
+		reply(w, http.StatusOK, map[string]any{"ok": true})
 		return
 	}
-	reply(w, http.StatusOK, map[string]any{"ok": true})
+	status := http.StatusNotFound
+	body := map[string]any{"ok": false, "error": err.Error()}
+	var bad fault
+	if errors.As(err, &bad) && bad.code != "used_url" && bad.code != "expired_url" {
+		status = http.StatusBadRequest
+		body["response_metadata"] = map[string]any{"messages": bad.messages}
+	}
+	s.overhear("app", "response_url", p.args(), body, err.Error())
+	reply(w, status, body)
 }
 
 func (s *Server) respond(token string, p params) error {
@@ -319,7 +322,7 @@ func (s *Server) respond(token string, p params) error {
 		s.publishLocked("", pageEvent{Name: "message", Data: map[string]any{"channel": c.ID, "ts": h.message}})
 		return nil
 	}
-	text, blocks, attachments, err := content(p, "message")
+	text, blocks, attachments, err := s.content(p)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestEveryCardIsDrawn(t *testing.T) {
 	ctx := browser(t, "about:blank")
 	dress(t, ctx, "light", 390)
 	var names []string
-	for _, c := range goldenCards(t) {
+	for _, c := range append(goldenCards(t), chartCards(t)...) {
 		node := c.show(t, ctx, s)
 		if n := count(t, ctx, node+" .unsupported"); n > 0 {
 			t.Errorf("%s: %d blocks are not drawn", c.Name, n)

@@ -12,7 +12,8 @@ var properties = map[string]string{
 	"block actions": "block_id elements", "block alert": "block_id text level", "block context": "block_id elements", "block context_actions": "block_id elements", "block divider": "block_id",
 	"block file": "block_id external_id source", "block header": "block_id text", "block image": "block_id image_url slack_file alt_text title",
 	"block input": "block_id label element hint optional dispatch_action", "block markdown": "block_id text", "block rich_text": "block_id elements", "block section": "block_id text fields accessory expand",
-	"block table": "block_id rows column_settings", "block video": "block_id alt_text author_name description provider_icon_url provider_name thumbnail_url title title_url video_url",
+	"block table": "block_id rows column_settings", "block data_table": "block_id caption rows page_size row_header_column_index", "block data_visualization": "block_id title chart",
+	"block plan": "block_id title tasks", "block task_card": "block_id task_id title status details output sources icon hide_title", "block video": "block_id alt_text author_name description provider_icon_url provider_name thumbnail_url title title_url video_url",
 
 	"element button":                     "action_id text url value style confirm accessibility_label",
 	"element channels_select":            "action_id placeholder initial_channel confirm response_url_enabled focus_on_load",
@@ -48,7 +49,7 @@ var properties = map[string]string{
 
 // requiredProperties are the fields without which a block or element is refused.
 var requiredProperties = map[string]string{
-	"block actions": "elements", "block context": "elements", "block header": "text", "block image": "alt_text", "block input": "label element", "block markdown": "text", "block rich_text": "elements", "block table": "rows",
+	"block actions": "elements", "block context": "elements", "block header": "text", "block image": "alt_text", "block input": "label element", "block markdown": "text", "block rich_text": "elements", "block table": "rows", "block data_table": "caption rows", "block data_visualization": "title chart", "block plan": "title", "block task_card": "task_id title",
 	"block video": "alt_text title thumbnail_url video_url", "element button": "text", "element image": "alt_text", "element overflow": "options", "element checkboxes": "options", "element radio_buttons": "options",
 	"object option": "text value", "object overflow option": "text", "object option group": "label options", "object confirm": "title text confirm deny", "view modal": "title blocks", "view home": "blocks",
 	"rich rich_text_section": "elements", "rich rich_text_list": "elements style", "rich rich_text_quote": "elements", "rich rich_text_preformatted": "elements",

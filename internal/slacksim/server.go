@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -123,6 +124,8 @@ type Server struct {
 	lastTS       int64
 	calls        map[string]int
 	recorded     []Call
+	traffic      []Exchange
+	exchanges    int64  // how many there have been
 	outbox       []news // what the method that runs brings about
 	ephemeral    []*message
 	pages        map[chan pageEvent]string // subscriber → user
@@ -132,6 +135,8 @@ type Server struct {
 	limits       *limits
 	downUntil    time.Time
 	closing      bool
+
+	missing atomic.Pointer[[]string] // types of blocks that this workspace does not have
 
 	sockets  *sockets
 	server   *http.Server

@@ -242,7 +242,48 @@ func TestBlockKitLimits(t *testing.T) {
 	}
 }
 
+func TestNewerBlocks(t *testing.T) {
+	chart := func(points, categories string) string {
+		return `{"type":"data_visualization","title":"Flow","chart":{"type":"line","series":[{"name":"a","data":[` + points + `]}],"axis_config":{"categories":[` + categories + `]}}}`
+	}
+	task := func(extra string) string {
+		return `{"type":"task_card","task_id":"1","title":"Restart"` + extra + `}`
+	}
+	rich := `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"x"}]}]}`
+	for _, row := range []struct{ name, surface, blocks, want string }{
+		{"chart", "message", chart(`{"label":"02:00","value":1},{"label":"02:03","value":0}`, `"02:00","02:03"`), ""},
+		{"chart with a point missing", "message", chart(`{"label":"02:00","value":1}`, `"02:00","02:03"`), "a point for each category"},
+		{"chart with a point too many", "message", chart(`{"label":"02:00","value":1},{"label":"02:09","value":1}`, `"02:00"`), "must be one of the categories"},
+		{"chart with a long category", "message", chart(``, `"`+text(21)+`"`), "/chart/axis_config/categories/0"},
+		{"chart in a modal", "modal", chart(`{"label":"a","value":1}`, `"a"`), "not allowed in a modal"},
+		{"three charts", "message", many(3, chart(`{"label":"a","value":1}`, `"a"`)), "no more than 2 data_visualization"},
+		{"pie of nothing", "message", `{"type":"data_visualization","title":"x","chart":{"type":"pie","segments":[{"label":"a","value":0}]}}`, "greater than 0"},
+		{"plan", "message", `{"type":"plan","title":"1 of 2 done","tasks":[` + task(`,"status":"complete","details":`+rich) + `]}`, ""},
+		{"plan of other blocks", "message", `{"type":"plan","title":"x","tasks":[{"type":"divider"}]}`, "must be task_card"},
+		{"plan with a task twice", "message", `{"type":"plan","title":"x","tasks":[` + many(2, task("")) + `]}`, "/tasks/1/task_id"},
+		{"task in no state", "message", task(`,"status":"skipped"`), "must be pending"},
+		{"task with two details", "message", task(`,"details":{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[]},{"type":"rich_text_section","elements":[]}]}`), "exactly 1 item"},
+		{"table with an empty cell", "message", `{"type":"table","rows":[[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":""}]}]}]]}`, "must be more than 0 characters"},
+		{"table with another cell", "message", `{"type":"table","rows":[[{"type":"hologram"}]]}`, "unsupported type"},
+		{"table too full", "message", `{"type":"table","rows":[` + many(2, `[{"type":"raw_text","text":"`+text(5001)+`"}]`) + `]}`, "less than 10001 characters"},
+		{"data table without rows", "message", `{"type":"data_table","caption":"x","rows":[[{"type":"raw_text","text":"x"}]]}`, "between 2 and 201"},
+		{"data table of two lengths", "message", `{"type":"data_table","caption":"x","rows":[[{"type":"raw_text","text":"x"}],[]]}`, "as many cells"},
+	} {
+		err := checkBlocks("["+row.blocks+"]", row.surface)
+		got := ""
+		var bad fault
+		if errors.As(err, &bad) {
+			got = bad.code + " " + strings.Join(bad.messages, "; ")
+		}
+		if !strings.Contains(got, row.want) || (row.want == "") != (got == "") {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
 func FuzzCheckBlocks(f *testing.F) {
+	f.Add(`[{"type":"table","rows":[[{"type":"rich_text"}]]},{"type":"data_table","rows":[null,[1]]},{"type":"plan","tasks":[{"type":"task_card","details":[]}]}]`)
+	f.Add(`[{"type":"data_visualization","chart":{"type":"line","series":[{"data":[null]}],"axis_config":{"categories":[1]}}}]`)
 	f.Add(`[{"type":"section","text":{"type":"mrkdwn","text":"x"}}]`)
 	f.Add(`[{"type":"actions","elements":[null]}]`)
 	f.Add(`[{"type":"context","elements":{"a":1}}]`)

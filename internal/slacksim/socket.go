@@ -231,6 +231,20 @@ var (
 
 // deliver sends an envelope to one socket and waits for its ack. retry and reason mark a delivery that is tried again.
 func (k *sockets) deliver(ctx context.Context, id, kind string, accepts bool, payload any, retry int, reason string) (json.RawMessage, error) {
+	sent := frozen(payload)
+	ack, err := k.exchange(ctx, id, kind, accepts, sent, retry, reason)
+	problem, answer := "", any(map[string]any{"envelope_id": id})
+	switch {
+	case err != nil:
+		problem, answer = err.Error(), nil
+	case len(ack) > 0:
+		answer = map[string]any{"envelope_id": id, "payload": ack}
+	}
+	k.s.overhear("slack", kind, sent, answer, problem)
+	return ack, err
+}
+
+func (k *sockets) exchange(ctx context.Context, id, kind string, accepts bool, payload any, retry int, reason string) (json.RawMessage, error) {
 	ch := make(chan json.RawMessage, 1)
 	k.mu.Lock()
 	k.waiting[id] = ch

@@ -53,6 +53,7 @@ type checker struct {
 	messages []string
 	ids      map[string]bool
 	tables   int
+	charts   int
 }
 
 func (c *checker) bad(pointer, format string, args ...any) {
@@ -79,6 +80,8 @@ func checkBlocks(raw, surface string) error {
 	switch {
 	case len(c.messages) > 0:
 		return fault{code: "invalid_blocks", messages: c.messages}
+	case c.charts > 2: // undocumented; vercel/chat#696 met it
+		return fault{code: "invalid_blocks", messages: []string{"[ERROR] no more than 2 data_visualization blocks allowed [json-pointer:/blocks]"}}
 	case c.tables > 1:
 		return fault{code: "invalid_attachments", messages: []string{"only_one_table_allowed"}}
 	case surface == "message" && utf8.RuneCountInString(raw) > maxBlocksJSON:
@@ -117,7 +120,8 @@ func (c *checker) block(at string, v any) {
 // blockChecks says what is checked of each kind of block; the others are only counted.
 var blockChecks = map[string]func(*checker, string, map[string]any){
 	"section": (*checker).section, "context": (*checker).context, "actions": (*checker).actions, "image": (*checker).image, "input": (*checker).input,
-	"markdown": (*checker).markdown, "rich_text": (*checker).richText, "table": (*checker).table,
+	"markdown": (*checker).markdown, "rich_text": (*checker).richText, "table": (*checker).table, "data_table": (*checker).dataTable,
+	"data_visualization": (*checker).visualization, "task_card": (*checker).taskCard, "plan": (*checker).plan,
 	"header": func(c *checker, at string, b map[string]any) {
 		c.text(at+"/text", "header.text", b["text"], "plain_text")
 	},
@@ -267,19 +271,6 @@ func (c *checker) richText(at string, b map[string]any) {
 			c.fields(fmt.Sprintf("%s/elements/%d", at, i), "rich "+word(m, "type"), m)
 		default:
 			c.bad(fmt.Sprintf("%s/elements/%d/type", at, i), "unsupported type: %v", m["type"])
-		}
-	}
-}
-
-func (c *checker) table(at string, b map[string]any) {
-	c.tables++
-	rows, ok := b["rows"].([]any)
-	if !ok || len(rows) == 0 || len(rows) > 100 {
-		c.bad(at+"/rows", "must be between 1 and 100 rows")
-	}
-	for i, r := range rows {
-		if cells, ok := r.([]any); !ok || len(cells) > 20 {
-			c.bad(fmt.Sprintf("%s/rows/%d", at, i), "no more than 20 cells allowed")
 		}
 	}
 }

@@ -43,14 +43,13 @@ async function answer(response) {
 
 /**
  * Stream follows /sim/events of one user. on[name](data) hears each event, live(true|false) the state of
- * the line, resync() every re-opening: what happened in between must be fetched.
+ * the line, resync() every opening: what happened since the page last read must be fetched.
  */
 export class Stream {
   constructor(user, on) {
     this.user = user;
     this.on = on;
     this.retry = FIRST_RETRY;
-    this.opened = 0;
     this.open();
   }
 
@@ -66,7 +65,7 @@ export class Stream {
   up() {
     this.retry = FIRST_RETRY;
     this.on.live(true);
-    if (this.opened++ > 0) this.on.resync();
+    this.on.resync();
   }
 
   down() {

@@ -13,8 +13,10 @@ import { Composer } from './composer.js';
 import { Controls } from './controls.js';
 import { Forms } from './forms.js';
 import { Hints } from './hints.js';
+import { Keys } from './keys.js';
 import { Modals } from './modal.js';
 import { Pane } from './pane.js';
+import { source, traffic } from './raw.js';
 import { Toasts } from './toast.js';
 
 const COALESCE = 40;
@@ -51,6 +53,9 @@ class App {
     history.replaceState(null, '', address(this.route, this.state));
     byID('thread-body').append(this.thread.node, this.reply.node);
     byID('help').addEventListener('click', () => this.hints.again());
+    byID('payloads').addEventListener('click', () => this.payloads());
+    this.keys = new Keys(this);
+    byID('keys').addEventListener('click', () => this.keys.help());
     window.addEventListener('popstate', () => this.arrive(resolve(read(), this.state)));
     document.addEventListener('keydown', (e) => this.escape(e));
     this.follow();
@@ -222,6 +227,24 @@ class App {
     if (!event.target.matches('textarea, input') || event.target.value === '') this.go({ thread: '' });
   }
 
+  /** writes puts the caret into the message box that is in view, with words when it is empty. */
+  writes(words) {
+    const composer = byID('thread').hidden ? this.composer : this.reply;
+    composer.field.focus();
+    if (words && composer.field.value === '') {
+      composer.field.value = words;
+      composer.field.dispatchEvent(new Event('input', { bubbles: true }));
+    }
+  }
+
+  threadOf(m) {
+    if (m && !m.note && !m.ephemeral) this.deeds.openThread(m);
+  }
+
+  payloads() {
+    traffic();
+  }
+
   here() {
     return this.around.channels.get(this.route?.channel);
   }
@@ -379,6 +402,7 @@ class App {
       edit: (m, text) => tell('edit', m, { text }),
       remove: (m) => tell('delete', m),
       pin: (m) => tell('pin', m, { remove: Boolean(m.pinned) }),
+      source,
       shortcuts: () => this.state.shortcuts || [],
       shortcut: (m, s) => tell('shortcut', m, { callback_id: s.callback_id }),
     };

@@ -158,6 +158,7 @@ function more(anchor, m, node, pane) {
     pane.opensThreads && { label: 'Reply in thread', run: () => pane.deeds.openThread(m) },
     ...pane.deeds.shortcuts().map((s) => ({ label: s.name, hint: s.description, run: () => pane.deeds.shortcut(m, s) })),
     { label: m.pinned ? 'Unpin from channel' : 'Pin to channel', run: () => pane.deeds.pin(m) },
+    { label: 'Show as JSON', hint: 'What the message is made of', testid: 'as-json', run: () => pane.deeds.source(m) },
     mine && { label: 'Edit message', run: () => edit(m, node, pane) },
     mine && { label: 'Delete message', danger: true, run: () => pane.deeds.remove(m) },
   ].filter(Boolean));
