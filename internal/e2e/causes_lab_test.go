@@ -76,6 +76,7 @@ var scenes = []scene{
 // TestEveryCauseOnTheLab injects the real fault of each cause, lets the real Prometheus and Alertmanager open the
 // incident, and heals it as two people would.
 func TestEveryCauseOnTheLab(t *testing.T) {
+	t.Parallel()
 	for _, c := range scenes {
 		t.Run(c.name, func(t *testing.T) { c.play(t) })
 	}
@@ -411,6 +412,7 @@ func (s *stage) unhang() { s.services.Unpause(s.T, lab.Postgres) }
 // which their statuses still say RUNNING: the bot sees that nothing flows, names the lost worker, asks nobody to restart
 // anything, and says when it is over.
 func TestOneOfTwoWorkersOnTheLab(t *testing.T) {
+	t.Parallel()
 	services := lab.Alone(t, lab.Connect, lab.Kafka, lab.Postgres, lab.Registry)
 	s := &stage{T: t, services: services}
 	s.connect()

@@ -19,6 +19,7 @@ const arrival = time.Minute
 // the commit log, carried by Kafka as Avro, and written to PostgreSQL. An UPDATE changes only what it names, a DELETE
 // deletes.
 func TestChangesTravelOnTheLab(t *testing.T) {
+	t.Parallel()
 	services := lab.Require(t, lab.Cassandra, lab.CDCConnect, lab.Kafka, lab.Registry, lab.Postgres)
 	id := fmt.Sprintf("e2e-%d", time.Now().UnixNano())
 	where := " WHERE id = '" + id + "'"
@@ -46,6 +47,7 @@ func TestChangesTravelOnTheLab(t *testing.T) {
 // restarted; then it fails, and a restart of the failed task heals it once Cassandra is back. What was written around
 // the outage arrives.
 func TestSourceAfterAnOutageOnTheLab(t *testing.T) {
+	t.Parallel()
 	services := lab.Alone(t, lab.Cassandra, lab.CDCConnect, lab.Kafka, lab.Registry, lab.Postgres)
 	client, err := connect.New(connect.Options{Cluster: "cdc", URL: services.CDCConnect})
 	if err != nil {

@@ -103,6 +103,7 @@ func allPress(o *ordeal, n int) {
 // TestFaultMatrix plays one incident for each row; whatever goes wrong, it ends with one execution, a chain that holds and
 // a thread that tells the truth.
 func TestFaultMatrix(t *testing.T) {
+	t.Parallel()
 	bin := buildBot(t)
 	several(t, matrix, func(t *testing.T, row ill) {
 		o := newOrdeal(t, bin, lab.Redis(t))

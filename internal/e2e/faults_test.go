@@ -109,6 +109,7 @@ func killAt(o *ordeal, m mark) (reached *atomic.Bool) {
 
 // The bot is killed with -9 once at every boundary between two writes of an incident, from the alert to the proof.
 func TestKilledAtEveryBoundary(t *testing.T) {
+	t.Parallel()
 	bin := buildBot(t)
 	marks := enumerate(t, bin)
 	if marks = share(marks); len(marks) < 40 {
