@@ -88,6 +88,7 @@ type App struct {
 	metrics  *prometheus.Registry
 	listener net.Listener
 	handler  http.Handler
+	meter    *meter
 	options  Options
 }
 
@@ -115,6 +116,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	a.metrics.MustRegister(newGauges(a))
+	a.meter = newMeter(a.metrics)
 	if a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", o.Config.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %q: %w", o.Config.Listen, err)
 	}
@@ -336,13 +338,18 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.flow.NoteChanges(ctx, a.books.now().sums()); err != nil {
 		a.log.Warn("not compared with the last start", zap.Error(err))
 	}
+	stop, err := a.trace()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	a.log.Info("cdcbot is up", zap.String("version", a.options.Version), zap.String("listen", a.Addr()), zap.Strings("pipelines", a.config.Names()))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return serve(ctx, a.listener, a.handler) })
-	group.Go(func() error { return a.engine.Run(ctx, a.flow.Work) })
+	group.Go(func() error { return a.engine.Run(ctx, a.meter.work(a.flow.Work)) })
 	group.Go(func() error { return a.flow.Painter.Run(ctx) })
 	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
-	group.Go(func() error { return a.slack.Run(ctx, a.router, listener{a.flow, a.flow.People}) })
+	group.Go(func() error { return a.slack.Run(ctx, asked{a.router, a.meter}, listener{a.flow, a.flow.People}) })
 	group.Go(func() error { return a.reload(ctx) })
 	if a.options.Secrets != nil {
 		group.Go(func() error { return a.options.Secrets.Run(ctx) })
@@ -353,7 +360,7 @@ func (a *App) Run(ctx context.Context) error {
 	if a.config.Watch.Enabled {
 		group.Go(func() error { return a.watcher.Run(ctx) })
 	}
-	err := group.Wait()
+	err = group.Wait()
 	a.log.Info("cdcbot is down")
 	return err
 }

@@ -24,7 +24,7 @@ var policy = map[string][]string{
 
 	"slack":       {"commands", "remediation", "redact", "incident", "diagnosis", "runbook", "action", "approval", "timeline", "connect", "slack/link", "chart"},
 	"commands":    {"remediation", "runbook", "connect", "timeline", "approval", "incident", "doctor"},
-	"remediation": {"chart", "seal", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
+	"remediation": {"chart", "seal", "tracing", "diagnosis", "runbook", "approval", "timeline", "alert", "incident", "action"},
 	"diagnosis":   {"connect"},
 	"runbook":     {"action", "connect"},
 	"action":      {"connect"},
@@ -54,6 +54,7 @@ var policy = map[string][]string{
 	"redact":              {},
 	"seal":                {},
 	"secrets":             {},
+	"tracing":             {"redact"},
 	"config":              {},
 	"lab":                 {},
 	"lab/docker/service":  {},

@@ -223,8 +223,8 @@ func openWorld(c *config.Config, name string, rdb redis.UniversalClient, ring *s
 }
 
 // guard is the breaker of one of the pipeline's systems. Clients that ask the same system share it.
-func (w *world) guard(system string) *breaker.Breaker {
-	return w.around.breakers.Of(w.Pipeline + "/" + system)
+func (w *world) guard(system string) guarded {
+	return w.around.guard(w.Pipeline + "/" + system)
 }
 
 func (w *world) openPostgres(c *config.Config, p config.Pipeline) error {
@@ -379,7 +379,7 @@ func (w *world) openServices(c *config.Config, p config.Pipeline) error {
 			continue
 		}
 		if cluster == nil {
-			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace, Wrap: w.around.breakers.Of("kubernetes").Transport}
+			where := workloads.KubernetesOptions{Kubeconfig: c.Kubernetes.Kubeconfig, Context: c.Kubernetes.Context, Namespace: c.Kubernetes.Namespace, Wrap: w.around.guard("kubernetes").Transport}
 			if cluster, err = workloads.NewKubernetes(where); err != nil {
 				return err
 			}

@@ -133,6 +133,27 @@ func (r *Router) typed(ctx context.Context, a ask) Reply {
 	return unknown(a.args)
 }
 
+// Known is the command's name for metrics and traces: a button's verb, the words of a typed one, or "unknown". It is one
+// of few, whatever people type.
+func Known(c Command) string {
+	if c.Verb != "" {
+		return string(c.Verb)
+	}
+	args, _, err := words(c.Text)
+	if err != nil {
+		return "unknown"
+	}
+	if len(args) == 0 {
+		return "menu"
+	}
+	for _, w := range table() {
+		if matches(args, strings.Fields(w.path)) {
+			return w.path
+		}
+	}
+	return "unknown"
+}
+
 func matches(args, path []string) bool {
 	if len(args) < len(path) {
 		return false

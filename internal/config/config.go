@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Listen     string              `key:"listen" default:"127.0.0.1:8080" check:"hostport"`
 	Log        Log                 `key:"log"`
+	Tracing    Tracing             `key:"tracing"`
 	Redis      Redis               `key:"redis"`
 	Seal       Seal                `key:"seal"`
 	Slack      Slack               `key:"slack"`
@@ -74,6 +75,13 @@ type Archive struct {
 type Log struct {
 	Level  string `key:"level" default:"info" oneof:"debug info warn error"`
 	Format string `key:"format" default:"json" oneof:"json console"`
+}
+
+// Tracing says where traces go: an OTLP/HTTP receiver. Without an endpoint none are made.
+type Tracing struct {
+	Endpoint string `key:"endpoint" check:"url"`
+	Token    string `key:"token" secret:"true"`
+	Percent  int    `key:"percent" default:"100" min:"0" max:"100"` // of the traces that are kept
 }
 
 // Seal holds the keys that prove requests, decisions, runs and timelines to be the bot's own: "<id>:<hexadecimal secret>",

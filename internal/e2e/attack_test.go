@@ -66,10 +66,14 @@ func worldOf(env *testscript.Env) (*world, error) {
 		env.Defer(server.Close)
 		around = strings.TrimPrefix(server.URL, "http://")
 	}
+	collector := ""
+	if strings.Contains(string(text), "$COLLECTOR") {
+		collector = w.collect(env)
+	}
 	if file := filepath.Join(env.WorkDir, "config.yaml"); read("config.yaml") != "" {
 		w.file = file
 	}
-	for line := range strings.Lines(strings.NewReplacer("$WORK", env.WorkDir, "$AROUND", around).Replace(string(text))) {
+	for line := range strings.Lines(strings.NewReplacer("$WORK", env.WorkDir, "$AROUND", around, "$COLLECTOR", collector).Replace(string(text))) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		if key == "APPROVAL_TTL" {
 			if w.ttl, err = time.ParseDuration(value); err != nil {

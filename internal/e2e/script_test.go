@@ -62,10 +62,12 @@ import (
 //	huge STATUS BYTES                   a body of so many bytes is answered with STATUS
 //	slow header|body                    fifty clients that never finish; others are answered meanwhile, and they are put out
 //	files                               every file's name is one of ours
+//	traced NAME FACT…                   a span of this name, with these words in it, has arrived at the collector
 //	[!] anywhere TEXT                   TEXT left the bot somewhere: threads, files, log, metrics, answers, Redis
 //
 // A file called world holds settings of the bot, one a line as the environment gives them; $WORK is the script's folder;
-// config.yaml is its configuration, where settings do not do; $AROUND the address of a Vault and a Docker engine that say what the script has planted.
+// config.yaml is its configuration, where settings do not do; $AROUND the address of a Vault and a Docker engine that say what the script has planted,
+// $COLLECTOR that of a receiver of traces.
 func TestScripts(t *testing.T) {
 	all := maps.Clone(incidentWords)
 	maps.Copy(all, attacks)
@@ -104,6 +106,7 @@ var incidentWords = map[string]word{
 	"redis":     redisIs,
 	"save":      save,
 	"verify":    verify,
+	"traced":    traced,
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value("world").(*world) }

@@ -48,7 +48,8 @@ type world struct {
 	lease    *incident.Lease // that a script holds
 	client   *redis.Client   // the bot's
 	hand     *redis.Client   // the script's own, for what is done past the bot
-	end      func()          // stops the bot and waits for it
+	traces   traces
+	end      func() // stops the bot and waits for it
 }
 
 // ledger is everything the bot logs, at every level.

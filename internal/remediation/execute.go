@@ -18,6 +18,7 @@ import (
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
 	"cdcbot/internal/timeline"
+	"cdcbot/internal/tracing"
 )
 
 // leaseTTL is how long a run's lease outlives its holder; leaseBeat is how often the holder renews it.
@@ -362,7 +363,9 @@ func (x *execution) act(ctx context.Context, i int, s runbook.Step, w action.Wor
 	}
 	deadline, cancel := context.WithTimeout(ctx, s.Action.Deadline())
 	defer cancel()
+	deadline, traced := tracing.Span(deadline, "step "+s.Action.Kind(), "cdcbot.step", fmt.Sprint(i+1), "cdcbot.target", s.Action.Target())
 	out, err := s.Action.Run(deadline, w)
+	traced(err)
 	if ctx.Err() != nil { // this process is stopping or has lost the lease: whoever takes over looks first
 		return false, context.Cause(ctx)
 	}

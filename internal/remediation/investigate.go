@@ -18,6 +18,7 @@ import (
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
 	"cdcbot/internal/timeline"
+	"cdcbot/internal/tracing"
 )
 
 // Diagnose looks again because a person asked.
@@ -108,7 +109,9 @@ func (f *Flow) kin(ctx context.Context, inc incident.Incident, d diagnosis.Diagn
 func (f *Flow) evidence(ctx context.Context, inc incident.Incident) diagnosis.Evidence {
 	e := diagnosis.Evidence{At: f.Now()}
 	if p, ok := f.Pipelines[inc.Pipeline]; ok {
-		e = p.Collect(ctx, inc.Connectors())
+		look, traced := tracing.Span(ctx, "evidence", "cdcbot.pipeline", inc.Pipeline)
+		e = p.Collect(look, inc.Connectors())
+		traced(nil)
 	}
 	f.remember(ctx, inc, e.Subjects)
 	if book, ok := f.book(inc); ok {

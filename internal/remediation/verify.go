@@ -12,6 +12,7 @@ import (
 	"cdcbot/internal/incident"
 	"cdcbot/internal/runbook"
 	"cdcbot/internal/timeline"
+	"cdcbot/internal/tracing"
 )
 
 // baseline remembers how far the pipeline had come. What cannot be read is left out: it cannot prove progress then.
@@ -81,7 +82,9 @@ func (x *execution) verify(ctx context.Context, plan runbook.Plan) error {
 	if !x.heals(plan) {
 		return x.end(ctx, Fixed, "done; the plan does not claim to heal, so nothing is verified", nil)
 	}
-	last, ok := x.watch(ctx, plan)
+	watching, traced := tracing.Span(ctx, "verify", "cdcbot.pipeline", x.inc.Pipeline)
+	last, ok := x.watch(watching, plan)
+	traced(nil)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -95,7 +95,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "cdcbot.ports" -}}
 {{- $known := dict "http" "80" "https" "443" "redis" "6379" "rediss" "6379" "postgres" "5432" "postgresql" "5432" }}
 {{- $config := include "cdcbot.config" . | fromYaml }}
-{{- $urls := list (dig "redis" "url" "" $config) (dig "slack" "api_url" "" $config) (dig "page" "url" "" $config) (dig "page" "pagerduty_url" "" $config) (dig "vault" "url" "" $config) (dig "archive" "url" "" $config) (dig "alertmanager" "url" "" $config) }}
+{{- $urls := list (dig "redis" "url" "" $config) (dig "slack" "api_url" "" $config) (dig "page" "url" "" $config) (dig "page" "pagerduty_url" "" $config) (dig "vault" "url" "" $config) (dig "archive" "url" "" $config) (dig "alertmanager" "url" "" $config) (dig "tracing" "endpoint" "" $config) }}
 {{- $ports := list }}
 {{- range $config.pipelines }}
 {{- $p := . }}
