@@ -103,6 +103,9 @@ func (r *Router) requested(req approval.Request, err error, incident string) Rep
 	if errors.Is(err, approval.ErrDuplicate) {
 		return Reply{Error: true, Text: fmt.Sprintf("The same plan waits for approval already as %s in %s; a second person can approve it there.", req.ID, incident)}
 	}
+	if errors.Is(err, remediation.ErrUnderway) {
+		return Reply{Error: true, Text: fmt.Sprintf("The same plan is approved already as %s in %s and has not ended; its card shows how far it is.", req.ID, incident)}
+	}
 	if err != nil {
 		return r.fail(err)
 	}

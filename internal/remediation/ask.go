@@ -25,7 +25,7 @@ type Wish struct {
 }
 
 // Ask makes a plan and asks for approval: the end of stage 4 and the beginning of stage 5. When the same plan waits
-// already, that request is returned with approval.ErrDuplicate.
+// already, that request is returned with approval.ErrDuplicate; when it is approved and has not ended, with ErrUnderway.
 func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 	inc, err := f.Incidents.Get(ctx, w.Incident)
 	if err != nil {
@@ -46,6 +46,9 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 	if err != nil {
 		return approval.Request{}, err
 	}
+	if req, err := f.underway(ctx, inc.ID, plan.Digest()); err != nil {
+		return req, err
+	}
 	req, err := f.Approvals.Ask(ctx, approval.Request{
 		World: f.conditions(ctx, plan.Steps, 0, f.Pipelines[inc.Pipeline].World), Policy: f.policy().Fingerprint(), StepUp: f.policy().StepsUp(string(plan.Risk)),
 		Incident: inc.ID, Recipe: recipe, Digest: plan.Digest(), Title: plan.Title, Risk: string(plan.Risk),
@@ -63,6 +66,25 @@ func (f *Flow) Ask(ctx context.Context, w Wish) (approval.Request, error) {
 		return req, err
 	}
 	return req, f.asked(ctx, req, plan, looks, w.By)
+}
+
+// underway refuses a plan that people have agreed to in this incident and that has not ended: a second press, or one that
+// came late, must not ask them again for what happens already.
+func (f *Flow) underway(ctx context.Context, id, digest string) (approval.Request, error) {
+	requests, err := f.Approvals.ForIncident(ctx, id)
+	if err != nil {
+		return approval.Request{}, err
+	}
+	for _, req := range requests {
+		if req.Digest != digest || (req.State != approval.Approved && req.State != approval.Used) {
+			continue
+		}
+		run, err := f.Journal.Run(ctx, id, req.Run)
+		if req.State == approval.Approved || err == nil && !ended(run) {
+			return req, fmt.Errorf("%w: %s", ErrUnderway, strings.TrimSpace(req.ID+" "+req.Run))
+		}
+	}
+	return approval.Request{}, nil
 }
 
 // askedBefore finishes what asking does for a request that waits already: who stored it may have died before it was

@@ -36,6 +36,32 @@ func TestAskFinishesWhatACrashLeft(t *testing.T) {
 }
 
 // Nobody need ask again: whoever looks after what crashes leave tells it, once.
+// Who presses a fix again after it was approved is told that it happens already; nobody is asked for it twice.
+func TestAskingForWhatIsUnderWay(t *testing.T) {
+	s := newStage(t)
+	s.fire()
+	wish := Wish{Incident: "INC-1", Recipe: restartSink(), By: Person{ID: "UONCALL", Name: "oncall"}}
+	again := func(when string) {
+		t.Helper()
+		req, err := s.Ask(t.Context(), wish)
+		if !errors.Is(err, ErrUnderway) || req.ID != "REQ-1" {
+			t.Errorf("%s: %q, %v; want REQ-1 and ErrUnderway", when, req.ID, err)
+		}
+	}
+	s.agree(restartSink())
+	again("approved, before its run begins")
+	s.must(s.Work(t.Context(), s.queue.take(Execute)[0])) // nothing flows, so it ends as failed after it has looked long enough
+	if r := s.run(); !ended(r) {
+		t.Fatalf("the run is %s", r.State)
+	}
+	if req, err := s.Ask(t.Context(), wish); err != nil || req.ID != "REQ-2" {
+		t.Errorf("after the run: %q, %v; want REQ-2", req.ID, err)
+	}
+	if n := s.count(timeline.PlanProposed); n != 2 {
+		t.Errorf("%d plans were proposed, want 2", n)
+	}
+}
+
 func TestReconcileTellsARequest(t *testing.T) {
 	s := newStage(t)
 	s.fire()

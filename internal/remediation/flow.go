@@ -37,6 +37,7 @@ var (
 	ErrEscalated   = errors.New("the escalation has begun already")
 	ErrNoSilencer  = errors.New("no Alertmanager is configured")
 	ErrNotSilent   = errors.New("nothing is silenced")
+	ErrUnderway    = errors.New("the same plan is approved already")
 	ErrUnconfirmed = errors.New("the approval is not confirmed")
 	ErrNoBackup    = errors.New("no backup is configured for this pipeline")
 	ErrUnavailable = errors.New("the store is away")

@@ -64,6 +64,7 @@ var knownErrors = []struct {
 	{approval.ErrNotRequester, "Only the person who asked can withdraw this. You can reject it."},
 	{approval.ErrNotApproved, "This request is not approved, so nothing can run."},
 	{approval.ErrUsed, "This approval was used already; one approval runs a plan once."},
+	{remediation.ErrUnderway, "The same plan is approved already and has not ended; its card in the thread shows how far it is."},
 	{approval.ErrDuplicate, "The same plan is already waiting for approval in the incident's thread."},
 	{remediation.ErrMoved, ""},
 	{approval.ErrCodeNeeded, "This plan needs a code of your second factor. Press Approve again and type it."},
