@@ -131,7 +131,7 @@ func TestKilledAtEveryBoundary(t *testing.T) {
 }
 
 // abreast is how many incidents run at once: they mostly wait, for leases to run out and for records to prove something.
-const abreast = 10
+const abreast = 8
 
 // several runs a subtest for each row, a few at once however few processors there are.
 func several[R fmt.Stringer](t *testing.T, rows []R, test func(*testing.T, R)) {
