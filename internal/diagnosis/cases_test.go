@@ -144,7 +144,13 @@ func TestReadLog(t *testing.T) {
 	if got := readLog(log); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
-	if got := (entry{"ERROR", "[t] ERROR [x|task-0] a.B: c"}).body(); got != "[x|task-0] a.B: c" {
-		t.Errorf("body: got %q", got)
+	for _, row := range []struct{ text, body, words string }{
+		{"[t] ERROR [x|task-0] a.B: c", "[x|task-0] a.B: c", ""},
+		{"[t] ERROR The registry is away: http://r\njava.net.ConnectException: refused\n\tat x.Y.z(Y.java:1)", "java.net.ConnectException: refused\n\tat x.Y.z(Y.java:1)", "The registry is away: http://r"},
+		{"[t] ERROR org.x.SinkException: c\njava.net.ConnectException: refused", "org.x.SinkException: c\njava.net.ConnectException: refused", ""},
+	} {
+		if body, words := (entry{"ERROR", row.text}).body(); body != row.body || words != row.words {
+			t.Errorf("body: got %q and %q, want %q and %q", body, words, row.body, row.words)
+		}
 	}
 }

@@ -71,7 +71,8 @@ func everyLink(c Case) []folded {
 		traces = append(traces, t.Trace)
 	}
 	for _, e := range readLog(c.WorkerLog) {
-		traces = append(traces, e.body())
+		body, words := e.body()
+		traces = append(traces, body, words)
 	}
 	var list []folded
 	for _, trace := range traces {

@@ -89,6 +89,7 @@ var groups = []group{
 
 	// What the other side's table or index does not take.
 	{slug: TableSchemaMismatch, weight: .8, said: what, messages: []string{
+		"specified for partitioning",
 		"extra columns", "columns not present in the table", "cannot be converted to the internal format",
 		"schema * does not exist", "cannot create field", "table has no schema", "primary key column * is not set", "implicit conversion from data type", "ora-01461", "can bind a long value",
 		"cannot have null schema", "in upsert mode requires key", "key field names to be known", "illegal schema change",
@@ -124,6 +125,10 @@ var groups = []group{
 		"schema registry", "schemaregistry", "subject not found", "subject * not found", "schema not found; error code", "schema being registered is incompatible", "incompatible with an earlier schema", "register operation timed out", "error retrieving", "error registering", "failed to register schema", "glue schema", "no schema with id", "artifact with id", "leader not known",
 	}, classes: []string{"io.confluent.kafka.schemaregistry.*", "*schemaregistryexception", "awsschemaregistryexception", "artifactnotfoundexception"}},
 
+	{slug: SchemaRegistry, weight: .95, against: DatabaseConnection, retry: helps, said: what, messages: []string{
+		"failed to send http request to endpoint", "schemaregistry.client.rest.restservice",
+	}},
+
 	{slug: SchemaRegistry, weight: .85, system: registry, said: what, messages: []string{
 		"error code: 409", "error code: 40401", "error code: 40403", "error code: 42201", "error code: 500", "error code: 50001", "error code: 50002",
 	}},
@@ -141,6 +146,7 @@ var groups = []group{
 
 	// Where a source had come to.
 	{slug: SourcePositionLost, weight: .9, said: what, messages: []string{
+		"invalid checkpoint", "or take snapshot",
 		"cdc_raw/commitlog", "replayid * was invalid", "already gced intents", "did not come from this stream", "invalid startingsequencenumber",
 		"binlog truncated in the middle of event",
 		"resumetoken not found", "resume token was not found", "ora-01291", "ora-01292", "is expired for tablet", "stream id * is expired", "fn_cdc_get_all_changes", "fn_cdc_get_net_changes", "exceeded the maximum reserved size", "no longer in the archive", "expired snapshot", "cannot find the binlog", "trim horizon", "sequence number * expired", "iterator expired",
@@ -155,7 +161,7 @@ var groups = []group{
 	}},
 
 	{slug: ConfigError, weight: .7, retry: futile, said: what, messages: []string{
-		"incrementing column",
+		"incrementing column", "must configure",
 		"no table filters found", "cannot make incremental queries",
 		"can't find the kcql", "kcql",
 		"statement or mixed based replication format", "invalid metric name", "is not a valid field name", "no filesystem for scheme", "not a subclass of", "is not an instance of", "could not be found in the", "unknown property", "unrecognized property", "invalid regex", "invalid pattern", "endpoint is", "invalid endpoint", "publication * does not exist", "does not support", "replication factor: ",
@@ -168,6 +174,7 @@ var groups = []group{
 	// The worker and what is on it.
 	{slug: WorkerFailure, weight: .9, retry: futile, said: what, messages: []string{
 		"class could not be found", "unable to find class", "cannot find class", "could not load * class", "invalid signature file digest", "(ljava/", "(lorg/", "(lcom/", "could not find class",
+		"sigsegv", "hs_err_pid", "no core dump will be written", "fatal error has been detected by the java runtime",
 		"could not be loaded", "previously closed",
 		"could not find class * specified in", "unable to load class", "failed to load driver class", "could not load driver", "driver class not found", "no appropriate driver",
 		"outofmemoryerror", "java heap space", "gc overhead", "metaspace", "direct buffer memory", "unable to create new native thread", "unable to create native thread", "oomkilled", "noclassdeffounderror", "classnotfoundexception", "nosuchmethoderror", "no suitable driver", "unsupportedclassversionerror", "class file version", "failed to find any class that implements", "linkageerror", "incompatibleclasschange", "nosuchfielderror", "abstractmethoderror", "illegalaccesserror", "verifyerror", "loader constraint", "could not initialize class", "unsatisfiedlinkerror", "provider * not a subtype",

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -66,7 +67,8 @@ func (e entry) complains() bool {
 
 // shapeOf is the first line of an entry without its digits: what it says whenever and to whomever it says it.
 func shapeOf(e entry) string {
-	line, _, _ := strings.Cut(e.body(), "\n")
+	text, words := e.body()
+	line, _, _ := strings.Cut(cmp.Or(words, text), "\n")
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return -1

@@ -94,19 +94,19 @@ func levelOf(line string) string {
 
 func (e entry) bad() bool { return e.level == "ERROR" || e.level == "SEVERE" || e.level == "FATAL" }
 
-// body is the entry without what stands before its message. What was logged with an exception is the outermost link of its
-// chain: it tells what the program was doing, and to whom.
-func (e entry) body() string {
-	text := e.text
+// body is the entry without what stands before its message, and what was logged with an exception: it tells what the
+// program was doing, and to whom.
+func (e entry) body() (text, words string) {
+	text = e.text
 	if i := strings.Index(head(text, nearBeginning), e.level); e.level != "" && i >= 0 {
 		text = strings.TrimLeft(text[i+len(e.level):], " \t:]-|")
 	}
 	said, rest, more := strings.Cut(text, "\n")
 	class, _, _ := strings.Cut(rest, ": ")
 	if first, _, _ := strings.Cut(class, "\n"); more && isClass(first) && !isClass(strings.SplitN(said, ": ", 2)[0]) {
-		return said + "\nCaused by: " + rest
+		return rest, said
 	}
-	return text
+	return text, ""
 }
 
 // tail returns at most max bytes of the end of s, from the beginning of a line.
@@ -123,6 +123,7 @@ const (
 	logAlone   = 0.85 // nothing else says why
 	logWarning = 0.6  // only a warning does
 	logBeside  = 0.35 // the trace gives a reason of its own
+	beneath    = 0.8  // of an exception, when the words that it was logged with tell more: to whom the connection was refused
 )
 
 // log lets the worker's log argue about a part that failed; told says that its trace gave a reason already.
@@ -170,8 +171,12 @@ func (x *examination) entries(s Subject, list []entry, share float64) bool {
 	}
 	told := false
 	for i := len(list) - 1; i >= 0; i-- {
-		body := list[i].body()
-		if x.file(s, "worker log", body, x.read(body, s).claims, share) {
+		body, words := list[i].body()
+		of := share
+		if words != "" && x.file(s, "worker log", words, x.read(words, s).claims, share) {
+			of *= beneath
+		}
+		if x.file(s, "worker log", body, x.read(body, s).claims, of) || of < share {
 			told = true
 			share *= 0.8
 		}
