@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -351,6 +352,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.flow.Reconcile(ctx, reconcileEvery) })
 	group.Go(func() error { return a.slack.Run(ctx, asked{a.router, a.meter}, listener{a.flow, a.flow.People}) })
 	group.Go(func() error { return a.reload(ctx) })
+	group.Go(func() error { return a.settle(ctx) })
 	if a.options.Secrets != nil {
 		group.Go(func() error { return a.options.Secrets.Run(ctx) })
 	}
@@ -363,6 +365,23 @@ func (a *App) Run(ctx context.Context) error {
 	err = group.Wait()
 	a.log.Info("cdcbot is down")
 	return err
+}
+
+// settled is how long after its start a process has done what it does only once.
+const settled = 5 * time.Second
+
+// settle gives back what only the start needed.
+func (a *App) settle(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(settled):
+	}
+	if _, err := giveBack(); err != nil {
+		a.log.Debug("pages of the binary stay in memory", zap.Error(err))
+	}
+	debug.FreeOSMemory()
+	return nil
 }
 
 // storage insists on a Redis that keeps what it acknowledges. One that is away is waited for: readiness says so meanwhile.
