@@ -85,11 +85,13 @@ func markdownRow(row []cell) string {
 	return strings.Join(cells, " | ")
 }
 
+const momentLayout = "2006-01-02 15:04:05 UTC"
+
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	return t.UTC().Format(momentLayout)
 }
 
 func took(s float64) string {

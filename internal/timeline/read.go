@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,13 @@ func parseHTML(page []byte) (Document, error) {
 }
 
 // Writes is nil when an export of the document in a format is exactly this one; else it wraps ErrBroken and shows where they differ.
+// Markdown is proved beside a record that may have been exported at another time: when the page was made is its own word.
 func (d Document) Writes(page []byte, format string) error {
+	if m := madeAt.FindSubmatch(page); format == "md" && m != nil {
+		if at, err := time.Parse(momentLayout, string(m[1])); err == nil {
+			d.ExportedAt = at
+		}
+	}
 	var again bytes.Buffer
 	if err := Export(&again, format, d.Report()); err != nil {
 		return err
@@ -60,6 +67,9 @@ func (d Document) Writes(page []byte, format string) error {
 	}
 	return nil
 }
+
+// madeAt is the last line of a Markdown page.
+var madeAt = regexp.MustCompile(`(?m)^Exported (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)\. [^\n]*\n\z`)
 
 func parseCSV(raw []byte) (Document, error) {
 	rows, err := table(string(raw))

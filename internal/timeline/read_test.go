@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -42,6 +43,11 @@ func TestExportsProveThemselves(t *testing.T) {
 	}
 	if err := sample(t).Writes([]byte(export(t, "md", sample(t))), "md"); err != nil {
 		t.Errorf("markdown beside its record: %v", err)
+	}
+	later := sample(t)
+	later.ExportedAt = later.ExportedAt.Add(time.Hour)
+	if err := later.Writes([]byte(export(t, "md", sample(t))), "md"); err != nil {
+		t.Errorf("Markdown that was exported an hour before its record: %v", err)
 	}
 	if err := sample(t).Writes([]byte(strings.Replace(export(t, "md", sample(t)), "approves", "rejects", 1)), "md"); !errors.Is(err, ErrBroken) {
 		t.Errorf("forged markdown beside its record: %v", err)
