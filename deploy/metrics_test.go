@@ -132,7 +132,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 
 // Names follow Prometheus' conventions, and no label can have as many values as there are incidents, connectors or people.
 func TestMetricsAreConventional(t *testing.T) {
-	few := []string{"code", "method", "part", "reason", "result", "state", "status", "target", "type", "version"}
+	few := []string{"code", "kind", "method", "part", "reason", "result", "state", "status", "target", "type", "verb", "version"}
 	for name, s := range documented(t) {
 		total := strings.HasSuffix(name, "_total")
 		if !strings.HasPrefix(name, "cdcbot_") || total != (s.Type == "counter") {
@@ -196,7 +196,7 @@ func scrape(t *testing.T) map[string]series {
 	}
 	seen := map[string]series{}
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)\n[a-z_]+(?:\{(.*)\})? `).FindAllStringSubmatch(text, -1) {
-		seen[m[1]] = series{m[2], labelsOf(regexp.MustCompile(`="[^"]*"`).ReplaceAllString(m[3], ""))}
+		seen[m[1]] = series{m[2], labelsOf(regexp.MustCompile(`\ble="[^"]*"|="[^"]*"`).ReplaceAllString(m[3], ""))}
 	}
 	return seen
 }

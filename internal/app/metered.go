@@ -31,6 +31,10 @@ func newMeter(r prometheus.Registerer) *meter {
 		jobs:     histogram("job_seconds", "How long a job of an incident took, by kind; runs wait for people in it.", "kind"),
 	}
 	r.MustRegister(o.commands, o.jobs)
+	o.commands.WithLabelValues("unknown") // what has not happened yet is told as zero, or an alert on it could not fire
+	for _, kind := range []remediation.JobKind{remediation.Investigate, remediation.Execute, remediation.Escalate} {
+		o.jobs.WithLabelValues(string(kind))
+	}
 	return o
 }
 
