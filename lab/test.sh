@@ -55,8 +55,12 @@ fi
 say "testing"
 out=$RUN/test.out
 status=0
-# The longest package goes first: the others run beside it.
-"$GO" test "${race[@]}" -shuffle=on -timeout 25m -v ./internal/e2e ./... >"$out" 2>&1 || status=$?
+# Packages run in this order, as many at once as there are cores: the longest, which has the lab to itself for most of its
+# time; beside it those that need no lab; then those that share it and would only wait before.
+sharing=$(grep -rlE 'lab\.(Require|Alone)\(' --include='*_test.go' cmd internal deploy | xargs -n1 dirname | sort -u | grep -v '^internal/e2e$')
+others=$("$GO" list -f '{{.Dir}}' ./... | sed "s|^$PWD/||" | grep -vxF -e internal/e2e -f <(echo "$sharing"))
+# shellcheck disable=SC2046,SC2086  # one word for each package
+"$GO" test "${race[@]}" -shuffle=on -timeout 25m -v $(printf './%s ' internal/e2e $others $sharing) >"$out" 2>&1 || status=$?
 if [ "$status" != 0 ]; then
   grep -E -A 40 '^(--- FAIL|    --- FAIL|FAIL|panic:|.*DATA RACE)' "$out" | head -n 400 || tail -n 200 "$out"
 fi
