@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +33,7 @@ var elsewhere = map[string]string{
 }
 
 // tools are the first words of what is a command, in a line of a block or between backticks.
-var tools = regexp.MustCompile(`^((bot|demo|make|helm|kubectl|docker|docker-compose|promtool|curl|\./secrets\.sh|lab/[a-z]+\.sh)( |$)|(go|cd|cp|export) )`)
+var tools = regexp.MustCompile(`^((bot|demo|make|helm|kubectl|docker|docker-compose|promtool|curl|\./secrets\.sh|lab/[a-z]+\.sh)( |$)|(go|cd|cp|export|redis-cli|redis-server) )`)
 
 // accounts say what runs a command of the docs, the first that fits: a check of this test, or a test that is named.
 var accounts = []struct {
@@ -47,6 +48,7 @@ var accounts = []struct {
 	{command: `^bot [a-z]+$`, check: understood},
 	{command: `^bot `, check: ran},
 	{command: `^(go run \./cmd/)?demo drill`, by: "cmd/demo/drill_test.go TestDrills", check: drillable},
+	{command: `^(redis-cli -|redis-server --|cp cdcbot\.rdb )`, by: "cmd/bot/backup_test.go TestBackupIsRestored"},
 	{command: `^go test \./`, check: tested},
 	{command: `^make demo`, by: "cmd/demo/browser_test.go TestDemoServesWithinAMinute", check: target},
 	{command: `^make`, check: target},
@@ -417,6 +419,41 @@ func TestTheConfigurationsOfTheDocs(t *testing.T) {
 	if loaded == 0 {
 		t.Error("no configuration was found in the docs: is the reader of the pages broken?")
 	}
+}
+
+// TestTheWordsOfTheDocsAreReal finds what the docs quote in the sources: nobody looks for words that are not said.
+func TestTheWordsOfTheDocsAreReal(t *testing.T) {
+	_, text, found := strings.Cut(read(t, "docs/operations.md"), "\n## What to do when\n")
+	if !found {
+		t.Fatal("docs/operations.md has no chapter of what to do when")
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(text, -1)
+	if len(rows) < 10 {
+		t.Fatalf("%d rows, expected more than ten", len(rows))
+	}
+	said := sources(t)
+	for _, row := range rows {
+		if !strings.Contains(said, row[1]) {
+			t.Errorf("%q stands in no source", row[1])
+		}
+	}
+}
+
+// sources are all of the bot's, without tests.
+func sources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root+"internal", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			all.WriteString(readFile(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 // dedent takes away what the first line begins with.
