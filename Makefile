@@ -115,6 +115,11 @@ image: ## build the container image IMAGE (for both platforms: docker buildx bui
 helm-lint: ## lint and render the chart over its matrix of values
 	$(GO) test ./deploy -run Chart -count=1
 
+GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is linked (needs Go's vulnerability database: GOVULNDB)
+	@$(GO) run $(GOVULNCHECK) ./... || { echo 'make vuln: not clean. The lines above name vulnerabilities, or say that the database (GOVULNDB) could not be read: then nothing is known.' >&2; exit 1; }
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist
