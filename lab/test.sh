@@ -57,7 +57,7 @@ out=$RUN/test.out
 status=0
 # Packages run in this order, as many at once as there are cores: the longest, which has the lab to itself for most of its
 # time; beside it those that need no lab; then those that share it and would only wait before.
-sharing=$(grep -rlE 'lab\.(Require|Alone)\(' --include='*_test.go' cmd internal deploy | xargs -n1 dirname | sort -u | grep -v '^internal/e2e$')
+sharing=$(grep -rlE '\b(Require|Alone)\(t' --include='*_test.go' cmd internal deploy | xargs -n1 dirname | sort -u | grep -v '^internal/e2e$')
 others=$("$GO" list -f '{{.Dir}}' ./... | sed "s|^$PWD/||" | grep -vxF -e internal/e2e -f <(echo "$sharing"))
 # shellcheck disable=SC2046,SC2086  # one word for each package
 "$GO" test "${race[@]}" -shuffle=on -timeout 25m -v $(printf './%s ' internal/e2e $others $sharing) >"$out" 2>&1 || status=$?

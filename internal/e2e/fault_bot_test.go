@@ -122,7 +122,13 @@ func (o *ordeal) start(more ...string) error {
 		return err
 	}
 	p := &botProcess{cmd: cmd, web: web, ended: make(chan struct{})}
-	go func() { defer close(p.ended); _ = cmd.Wait() }()
+	go func() {
+		_ = cmd.Wait()
+		close(p.ended)
+		if said, err := os.ReadFile(log.Name()); err == nil && strings.Contains(string(said), "address already in use") {
+			_ = o.start(more...) // something else took the port in between; it is tried with another
+		}
+	}()
 	o.bots = append(o.bots, p)
 	return nil
 }
