@@ -71,14 +71,14 @@ func (s *shelf) look() (changed map[string]string, err error) {
 	if s.dir == "" {
 		return nil, nil
 	}
-	sources, err := readBooks(s.dir)
+	sources, settled, err := s.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.tried = nil // whatever is read next is new
 		return nil, s.bad(err)
 	}
-	if maps.EqualFunc(sources, s.tried, bytes.Equal) {
+	if !settled || same(sources, s.tried) {
 		return nil, nil
 	}
 	s.tried = sources
@@ -95,6 +95,24 @@ func (s *shelf) look() (changed map[string]string, err error) {
 	s.books, s.sources, s.problem, s.told = books, sources, nil, ""
 	return changed, nil
 }
+
+// still is how long files must have stayed the same before they are taken over. An editor or a copy empties a file and then
+// fills it: what is read in between may compile, and would be half a runbook, or a policy without its last lines.
+const still = 300 * time.Millisecond
+
+// read reads the folder, twice when it is different from what was tried last. It has settled when both reads agree; what has
+// not is left for the next look.
+func (s *shelf) read() (sources map[string][]byte, settled bool, err error) {
+	sources, err = readBooks(s.dir)
+	if err == nil && same(sources, s.tried) {
+		return sources, true, nil
+	}
+	time.Sleep(still)
+	again, err := readBooks(s.dir)
+	return again, err == nil && same(sources, again), err
+}
+
+func same(a, b map[string][]byte) bool { return maps.EqualFunc(a, b, bytes.Equal) }
 
 // bad keeps a problem, and is nil for one that was told already.
 func (s *shelf) bad(err error) error {
@@ -189,10 +207,13 @@ func (r *reloader) approvals() {
 	if r.app.options.Reload == nil {
 		return
 	}
-	c, err := r.app.options.Reload()
-	if err == nil {
-		err = r.fits(c)
+	p, err := r.read()
+	if err == nil && p.Fingerprint() == r.policy.Fingerprint() {
+		r.told = ""
+		return
 	}
+	time.Sleep(still)
+	again, err := r.read()
 	if err != nil {
 		if text := err.Error(); text != r.told {
 			r.told = text
@@ -201,8 +222,7 @@ func (r *reloader) approvals() {
 		return
 	}
 	r.told = ""
-	p := policyOf(c)
-	if p.Fingerprint() == r.policy.Fingerprint() {
+	if again.Fingerprint() != p.Fingerprint() { // still being written: the next look sees
 		return
 	}
 	r.untold["approval policy"] = difference("policy", policyLines(r.policy), policyLines(p))
@@ -213,6 +233,15 @@ func (r *reloader) approvals() {
 	r.app.people.Regroup(groups...)
 	r.app.flow.SetPolicy(p)
 	r.policy = p
+}
+
+// read is the policy that the configuration asks for, when it can be taken over.
+func (r *reloader) read() (approval.Policy, error) {
+	c, err := r.app.options.Reload()
+	if err != nil {
+		return approval.Policy{}, err
+	}
+	return policyOf(c), r.fits(c)
 }
 
 // fits says why a policy cannot be taken over while the bot runs.

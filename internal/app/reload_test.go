@@ -82,6 +82,29 @@ func TestShelf(t *testing.T) {
 	}
 }
 
+// An edit that is under way is taken over when it has ended: what an editor has emptied or half written is no runbook.
+func TestHalfWritten(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "a.md", oneBook)
+	s, err := openShelf(Options{Config: &config.Config{Runbooks: config.Runbooks{Dir: dir}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "a.md", "")
+	ended := make(chan struct{})
+	time.AfterFunc(still/2, func() {
+		defer close(ended)
+		put(t, dir, "a.md", oneBook+"\nMore words.\n")
+	})
+	if changed, err := s.look(); len(changed) > 0 || err != nil {
+		t.Errorf("while it is written: changed %v, %v", changed, err)
+	}
+	<-ended
+	if changed, err := s.look(); !strings.Contains(changed["runbook a"], "\n+More words.") || strings.Contains(changed["runbook a"], "\n-") || err != nil {
+		t.Errorf("when it is whole: changed %v, %v", changed, err)
+	}
+}
+
 // A bot that runs takes over an edited runbook and another policy, says in open incidents what is different, and keeps the
 // policy from before when the new one cannot be.
 func TestReload(t *testing.T) {
@@ -114,7 +137,7 @@ func TestReload(t *testing.T) {
 	})
 	defer all.Wait()
 	defer cancel()
-	look := func() { // a second wake is taken only after the first look has ended
+	look := func() { // a second wake is taken only after the first look has ended; the look it begins may meet the next edit half-way
 		wake <- syscall.SIGHUP
 		wake <- syscall.SIGHUP
 	}
