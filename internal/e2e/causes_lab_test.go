@@ -91,6 +91,9 @@ func (c scene) play(t *testing.T) {
 		s.configure(c.sink)
 	}
 	s.flows()
+	if c.watch {
+		s.watched()
+	}
 
 	began := time.Now()
 	c.breaks(s)
@@ -299,6 +302,15 @@ func (s *stage) order() string {
 func (s *stage) flows() {
 	id := s.order()
 	lab.Await(s.T, "order "+id+" in the table", time.Minute, func(ctx context.Context) (bool, error) { return s.services.Row(ctx, id) })
+}
+
+// watched waits until the bot has seen how far the sink is: what Kafka has never told it, it does not miss.
+func (s *stage) watched() {
+	oncall := s.world.slack.As("oncall")
+	lab.Await(s.T, "the sink's lag in /cdc status", time.Minute, func(ctx context.Context) (bool, error) {
+		err := oncall.Command(ctx, channel, "/cdc status "+lab.SinkConnector)
+		return strings.Contains(strings.Join(oncall.Ephemerals(), "\n"), "lag"), err
+	})
 }
 
 // lease is one that Vault has given out for the length of the scene.

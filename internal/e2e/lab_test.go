@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"cdcbot/internal/app"
 	"cdcbot/internal/config"
 	"cdcbot/internal/lab"
@@ -45,7 +43,7 @@ func onLab(t *testing.T, services lab.Services, file string, more ...string) *wo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.app, err = app.New(t.Context(), app.Options{Config: cfg, Log: zap.NewNop(), Version: "lab"}); err != nil {
+	if w.app, err = app.New(t.Context(), app.Options{Config: cfg, Log: w.log.logger(), Version: "lab"}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,7 +68,7 @@ func deadline(t *testing.T, d time.Duration) context.Context {
 func (w *world) says(t *testing.T, text string, d time.Duration) {
 	t.Helper()
 	if err := w.slack.Wait(deadline(t, d), text, func() bool { return strings.Contains(w.words(), text) }); err != nil {
-		t.Fatalf("%v; the thread says:\n%s", err, w.words())
+		t.Fatalf("%v; the thread says:\n%s\nthe bot logged:\n%s", err, w.words(), w.log.tail())
 	}
 }
 

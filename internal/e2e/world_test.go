@@ -72,6 +72,12 @@ func (l *ledger) String() string {
 	return l.text.String()
 }
 
+// tail is what was logged last.
+func (l *ledger) tail() string {
+	text := l.String()
+	return text[max(0, len(text)-8000):]
+}
+
 func (l *ledger) logger() *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(l), zap.DebugLevel))
 }
