@@ -77,14 +77,14 @@ type bench struct {
 // knows well; of several general rows for one slug the strongest speaks, because they are words for the same thing.
 func (b *bench) rules() {
 	links := make([]folded, len(b.chain.Links))
-	known := make([]bool, len(links))
+	told := make([]bool, len(links))
 	for i, l := range b.chain.Links {
 		links[i] = foldLink(l)
-		known[i] = slices.ContainsFunc(rules, func(r rule) bool {
+		told[i] = slices.ContainsFunc(known, func(r rule) bool {
 			return r.knows() && r.fits(links[i], b.origin.system)
 		})
 	}
-	for _, r := range rules {
+	for _, r := range known {
 		if at, weight := b.strongest(r, links, nil); at >= 0 {
 			b.argue(r, weight, at)
 		}
@@ -97,7 +97,7 @@ func (b *bench) rules() {
 	loudest := map[string]voice{}
 	var order []string
 	for _, r := range general {
-		at, weight := b.strongest(r, links, known)
+		at, weight := b.strongest(r, links, told)
 		if at < 0 {
 			continue
 		}

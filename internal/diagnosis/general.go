@@ -1,5 +1,7 @@
 package diagnosis
 
+import "slices"
+
 // group is several patterns that argue alike. They are words that any program uses for a kind of failure, for connectors
 // that no row of rules knows: worth less than a row that knows the program, and more than nothing.
 type group struct {
@@ -16,12 +18,15 @@ type group struct {
 // general are the rows of groups.
 var general = spread(groups)
 
+// known are the rows that know the program that speaks.
+var known = slices.Concat(rules, spread(published))
+
 // spread makes rows of groups.
 func spread(groups []group) []rule {
 	var list []rule
 	for _, g := range groups {
 		add := func(r rule) {
-			r.slug, r.weight, r.retry, r.system, r.said, r.general = g.slug, g.weight, g.retry, g.system, g.said, true
+			r.slug, r.weight, r.retry, r.system, r.said = g.slug, g.weight, g.retry, g.system, g.said
 			list = append(list, r)
 			if g.against != "" {
 				r.slug, r.against, r.said = g.against, true, ""

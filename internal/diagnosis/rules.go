@@ -14,7 +14,6 @@ type rule struct {
 	against bool
 	above   bool // it counts only where a cause stands below the link
 	vague   bool // its words wrap other words that tell more
-	general bool // it does not know the program that speaks
 	retry   retry
 	said    string // the failure in a few words; {system} is replaced, {message} is the link's message
 }
@@ -233,6 +232,8 @@ var rules = []rule{
 	{message: "no space left on device", class: "*sqlexception", slug: WorkerFailure, weight: .9, against: true},
 	{message: "no current assignment for partition", slug: WorkerFailure, weight: .85, retry: helps, said: "a rebalance took the partition away while the task used it"},
 	{message: "too many open files", slug: WorkerFailure, weight: .85, retry: helps, said: "the worker is out of file handles"},
+	{class: "org.apache.iceberg.exceptions.commitfailedexception", slug: DatabaseConnection, weight: .9, said: "another writer changed the table at the same time: {message}"},
+	{class: "org.apache.iceberg.exceptions.commitfailedexception", slug: WorkerFailure, weight: .9, against: true},
 	{class: "commitfailedexception", slug: WorkerFailure, weight: .7, retry: helps, said: "the task was too slow between polls and lost its partitions"},
 	{message: "rebalance is expected", slug: WorkerFailure, weight: .6, retry: helps, said: "the workers are rebalancing"},
 	{class: "connectrestexception", message: "connection refused", slug: WorkerFailure, weight: .9, retry: helps, said: "a worker of the cluster is gone"},

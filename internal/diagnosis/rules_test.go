@@ -16,6 +16,7 @@ var samples = expand([]sample{
 	{"no tables", ConfigError, "org.apache.kafka.connect.errors.ConnectException: No tasks will be run because no tables were found"},
 	{"not a valid schema", ConfigError, "org.apache.kafka.connect.errors.DataException: 'value.schema' must be set to a valid schema"},
 	{"not a subclass", ConfigError, "java.lang.ClassCastException: class com.ibm.eventstreams.connect.mqsource.MQSourceConnector\n\tat java.lang.Class.asSubclass(Class.java:3404)"},
+	{"iceberg commit", DatabaseConnection, "org.apache.iceberg.exceptions.CommitFailedException: Cannot commit: Glue detected concurrent update to table"},
 	{"database's disk", DatabaseConnection, "java.sql.SQLException: Disk full (/tmp/#sql_1_0.MAI); waiting for someone to free some space... (errno: 28 \"No space left on device\")"},
 	{"pg refused", DatabaseConnection, "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.|org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname and port are correct and that the postmaster is accepting TCP/IP connections."},
 	{"pg attempt failed", DatabaseConnection, "org.postgresql.util.PSQLException: The connection attempt failed.|java.net.SocketTimeoutException: Connect timed out"},
