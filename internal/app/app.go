@@ -368,7 +368,7 @@ func (a *App) Run(ctx context.Context) error {
 }
 
 // settled is how long after its start a process has done what it does only once.
-const settled = 5 * time.Second
+const settled = time.Second
 
 // settle gives back what only the start needed.
 func (a *App) settle(ctx context.Context) error {

@@ -67,9 +67,12 @@ type word struct {
 	do      handler
 }
 
-// table lists the typed commands in the order that help shows them.
-func table() []word {
-	return []word{
+// vocabulary are the typed commands in the order that help shows them. They are set when the program starts: help, which is one of
+// them, reads them.
+var vocabulary []word
+
+func init() {
+	vocabulary = []word{
 		{"status", "/cdc status [connector]", "What runs, what failed, since when.", "/cdc status postgres-sink-connector", (*Router).status},
 		{"approvals", "/cdc approvals", "What waits for an approval, yours first.", "/cdc approvals", func(r *Router, ctx context.Context, a ask) Reply { return r.approvals(ctx, a.Command) }},
 		{"restart", "/cdc restart <connector> [task N] [reason]", "Asks for a restart of the failed tasks; a second person approves.", "/cdc restart postgres-sink-connector database is back", (*Router).restart},
@@ -123,7 +126,7 @@ func (r *Router) typed(ctx context.Context, a ask) Reply {
 	if len(a.args) == 0 {
 		return r.menu(ctx, a)
 	}
-	for _, w := range table() {
+	for _, w := range vocabulary {
 		path := strings.Fields(w.path)
 		if matches(a.args, path) {
 			a.args = a.args[len(path):]
@@ -146,7 +149,7 @@ func Known(c Command) string {
 	if len(args) == 0 {
 		return "menu"
 	}
-	for _, w := range table() {
+	for _, w := range vocabulary {
 		if matches(args, strings.Fields(w.path)) {
 			return w.path
 		}
@@ -179,7 +182,7 @@ func unknown(args []string) Reply {
 
 func nearest(typed, first string) []string {
 	var near []string
-	for _, w := range table() {
+	for _, w := range vocabulary {
 		head, _, _ := strings.Cut(w.path, " ")
 		if head == first || levenshtein.ComputeDistance(typed, w.path) <= 2 || levenshtein.ComputeDistance(first, head) <= 2 {
 			near = append(near, w.usage)
@@ -190,7 +193,7 @@ func nearest(typed, first string) []string {
 
 func (r *Router) help(_ context.Context, a ask) Reply {
 	var lines []HelpLine
-	for _, w := range table() {
+	for _, w := range vocabulary {
 		if len(a.args) == 0 || strings.Contains(w.path, strings.ToLower(a.args[0])) {
 			lines = append(lines, HelpLine{Usage: w.usage, Text: w.text, Example: w.example})
 		}

@@ -33,10 +33,13 @@ const (
 	suppression
 )
 
+// unescape reads a trace that was printed as one JSON string.
+var unescape = strings.NewReplacer(`\r`, "", `\n`, "\n", `\t`, "\t", `\"`, `"`)
+
 func (p *parser) run(s string) {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if !strings.Contains(s, "\n") && strings.Contains(s, `\n`) {
-		s = strings.NewReplacer(`\r`, "", `\n`, "\n", `\t`, "\t", `\"`, `"`).Replace(s)
+		s = unescape.Replace(s)
 	}
 	p.suppressed = -1
 	for s != "" && !p.ended {

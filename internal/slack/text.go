@@ -38,9 +38,15 @@ func cut(s string, n int) string {
 	return strings.TrimRightFunc(string(runes[:n-1]), unicode.IsSpace) + "…"
 }
 
-// escape disarms mentions and links of Slack's markup; nothing else needs it (docs.slack.dev, formatting message text).
+// Slack's three entities (docs.slack.dev, formatting message text), both ways.
+var (
+	entities   = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	characters = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+)
+
+// escape disarms mentions and links of Slack's markup; nothing else needs it.
 func escape(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
+	return entities.Replace(s)
 }
 
 // token is a moment that each reader sees in their own time zone; clients that cannot show it fall back to UTC.
@@ -115,5 +121,5 @@ func plain(s string) string {
 		}
 		return strings.TrimPrefix(target, "mailto:")
 	})
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
+	return characters.Replace(s)
 }

@@ -33,10 +33,12 @@ func code(s string) string {
 	return fence + "text\n" + strings.TrimRight(visible(s), "\r\n") + "\n" + fence + "\n"
 }
 
+var inCode = strings.NewReplacer("`", "'", "|", "\\|", "\n", " ", "\r", " ", "\t", " ")
+
 // exact is a short text in code type: a hash, an ID. Back quotes cannot be in it.
 func exact(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "`" + strings.NewReplacer("`", "'", "|", "\\|", "\n", " ", "\r", " ", "\t", " ").Replace(visible(s)) + "`"
+	return "`" + inCode.Replace(visible(s)) + "`"
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,9 +62,9 @@ func (w *wire) alive() { _ = w.conn.SetReadDeadline(time.Now().Add(w.pool.times.
 func (w *wire) read() {
 	defer close(w.ended)
 	w.alive()
+	var frame bytes.Buffer
 	for {
-		_, body, err := w.conn.ReadMessage()
-		if err != nil {
+		if err := w.next(&frame); err != nil {
 			w.why = w.explain(err)
 			if !w.polite(err) {
 				w.close()
@@ -71,8 +72,24 @@ func (w *wire) read() {
 			return
 		}
 		w.alive()
-		w.take(body)
+		w.take(frame.Bytes())
 	}
+}
+
+// mostKept is how large a buffer for frames may become before it is let go.
+const mostKept = 256 << 10
+
+// next reads a frame into a buffer that is used again and again: whoever takes the frame copies what it keeps.
+func (w *wire) next(frame *bytes.Buffer) error {
+	if frame.Cap() > mostKept {
+		*frame = bytes.Buffer{}
+	}
+	frame.Reset()
+	_, r, err := w.conn.NextReader()
+	if err == nil {
+		_, err = frame.ReadFrom(r)
+	}
+	return err
 }
 
 // polite reports whether Slack said that it closes the link: it still reads what we write until we say so, too. 1006 is

@@ -55,9 +55,11 @@ func readable(b []byte) bool {
 	return true
 }
 
+var oneLine = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\r`, "\t", " ")
+
 // cut keeps the first n characters, on one line.
 func cut(text string, n int) string {
-	text = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\r`, "\t", " ").Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	text = oneLine.Replace(strings.ToValidUTF8(text, "\uFFFD"))
 	if r := []rune(text); len(r) > n {
 		return string(r[:n-1]) + "…"
 	}
